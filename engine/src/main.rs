@@ -1,0 +1,2 @@
+//! The worker behind the page.
+fn main() {}

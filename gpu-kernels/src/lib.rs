@@ -1,0 +1,1 @@
+//! wgpu: device, volumes, drawing passes, kernels with their CPU twins, the self-check.

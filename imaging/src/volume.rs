@@ -1,0 +1,118 @@
+//! The voxels of one series, with everything needed to say what a value is and where it lies.
+
+use scene::{Grid, Window};
+use serde::{Deserialize, Serialize};
+
+/// Stored values, in the narrowest type that holds them exactly. Order: columns, rows, slices, time points.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Voxels {
+    /// Everything integer that fits: 8-bit, 12-bit, CT.
+    I16(Vec<i16>),
+    /// Unsigned with 16 bits stored.
+    U16(Vec<u16>),
+    /// 32-bit integers, floats, and series whose slices have different rescales (then already in `unit`).
+    F32(Vec<f32>),
+    /// Red, green, blue, 255.
+    Rgba8(Vec<[u8; 4]>),
+}
+
+impl Voxels {
+    /// Number of voxels over all time points.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::I16(v) => v.len(),
+            Self::U16(v) => v.len(),
+            Self::F32(v) => v.len(),
+            Self::Rgba8(v) => v.len(),
+        }
+    }
+    /// Whether there is no voxel.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Stored value as a number; `None` for colour.
+    pub fn get(&self, index: usize) -> Option<f64> {
+        match self {
+            Self::I16(v) => v.get(index).map(|x| f64::from(*x)),
+            Self::U16(v) => v.get(index).map(|x| f64::from(*x)),
+            Self::F32(v) => v.get(index).map(|x| f64::from(*x)),
+            Self::Rgba8(_) => None,
+        }
+    }
+}
+
+/// Rescale Slope and Intercept (PS3.3 C.11.1.1.2): `value = slope * stored + intercept`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rescale {
+    /// (0028,1053)
+    pub slope: f64,
+    /// (0028,1052)
+    pub intercept: f64,
+}
+
+impl Default for Rescale {
+    fn default() -> Self {
+        Self { slope: 1.0, intercept: 0.0 }
+    }
+}
+
+impl Rescale {
+    /// The value of a stored number.
+    pub fn apply(&self, stored: f64) -> f64 {
+        self.slope * stored + self.intercept
+    }
+}
+
+/// Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2), as stored values, both inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Padding {
+    /// Smallest padding value.
+    pub low: f64,
+    /// Largest padding value.
+    pub high: f64,
+}
+
+impl Padding {
+    /// Whether a stored value is padding.
+    pub fn contains(&self, stored: f64) -> bool {
+        stored >= self.low && stored <= self.high
+    }
+}
+
+/// The voxels of one series in the world. 4D series hold all time points; `grid.dims()` is one time point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Volume {
+    /// Stored values.
+    pub voxels: Voxels,
+    /// Placement of one time point.
+    pub grid: Grid,
+    /// 1 for a 3D series.
+    pub time_points: u32,
+    /// Seconds from the first time point; one entry per time point, empty for a 3D series.
+    pub times_s: Vec<f64>,
+    /// From stored values to `unit`.
+    pub rescale: Rescale,
+    /// Stored values that are no measurement.
+    pub padding: Option<Padding>,
+    /// `HU`, ... empty when the file names none.
+    pub unit: String,
+    /// Low values are bright.
+    pub monochrome1: bool,
+    /// Windows of the file with their explanation (0028,1055).
+    pub windows: Vec<(String, Window)>,
+}
+
+impl Volume {
+    /// Index of a voxel in `voxels`.
+    pub fn index(&self, voxel: [u32; 3], time_index: u32) -> usize {
+        let [nx, ny, nz] = self.grid.dims().map(|n| n as usize);
+        let [x, y, z] = voxel.map(|n| n as usize);
+        ((time_index as usize * nz + z) * ny + y) * nx + x
+    }
+
+    /// Value in `unit`; `None` for colour and padding.
+    pub fn value(&self, voxel: [u32; 3], time_index: u32) -> Option<f64> {
+        let stored = self.voxels.get(self.index(voxel, time_index))?;
+        (!self.padding.is_some_and(|p| p.contains(stored))).then(|| self.rescale.apply(stored))
+    }
+}

@@ -1,0 +1,1 @@
+//! axum: serves the app and the API.

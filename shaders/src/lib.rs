@@ -1,0 +1,1 @@
+//! All WGSL as plain data.
