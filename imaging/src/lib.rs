@@ -5,6 +5,8 @@
 //! [`InstanceLedger`] that accounts for every file, and a [`VolumeLoader`] fills the [`Volume`] of one
 //! series slice by slice.
 
+pub mod dicom;
+pub mod limits;
 pub mod source;
 pub mod volume;
 

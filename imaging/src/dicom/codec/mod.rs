@@ -1,0 +1,38 @@
+//! The codecs of encapsulated pixel data: one compressed frame in, samples of the format out.
+//! Each checks the size its stream states against the header before it allocates.
+
+mod rle;
+
+use super::color::rgb_from_ybr;
+use super::format::PixelFormat;
+use super::inflate::inflate_frame;
+use super::samples::Samples;
+use super::syntax::Codec;
+
+/// Decodes one frame; the error says what is wrong with the stream.
+pub(super) fn decode(codec: Codec, bytes: &[u8], format: &PixelFormat) -> Result<Samples, String> {
+    match codec {
+        Codec::Rle => rle::decode(bytes, format).map(|s| finish(s, format)),
+        Codec::DeflatedFrame => {
+            let plain = inflate_frame(bytes, format.frame_bytes() + 1)?;
+            let mut samples = Samples::zeroed(format);
+            let out = samples.bytes_mut();
+            let n = out.len();
+            out.copy_from_slice(plain.get(..n).ok_or("the deflated frame is too short")?);
+            if format.planar && format.samples_per_pixel == 3 {
+                samples = samples.interleave();
+            }
+            Ok(finish(samples, format))
+        }
+        _ => Err("there is no decoder for it".into()),
+    }
+}
+
+/// What every codec without a colour model or sign of its own needs.
+fn finish(mut samples: Samples, format: &PixelFormat) -> Samples {
+    samples.extend(format.bits_stored);
+    if format.samples_per_pixel == 3 && format.photometric.starts_with("YBR_FULL") {
+        rgb_from_ybr(&mut samples);
+    }
+    samples
+}
