@@ -1,0 +1,22 @@
+//! What the page shows, as plain data: no DOM, no JavaScript, no signal.
+//! Kept pure so that everything a key or a pointer does is tested natively, without a browser.
+
+pub mod action;
+pub mod cine;
+pub mod gesture;
+pub mod history;
+pub mod layout;
+pub mod library;
+pub mod measurement;
+pub mod outbox;
+pub mod presets;
+pub mod workspace;
+
+pub use action::{Action, Tool};
+pub use layout::{CssRect, LayoutKind, PxRect};
+pub use library::Library;
+pub use measurement::{Measurement, MeasurementId, Shape};
+pub use workspace::{PanelId, PanelState, Workspace};
+
+#[cfg(test)]
+pub mod fixtures;
