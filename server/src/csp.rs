@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_one_that_browsers_compute() {
-        // The example of the CSP specification (Content Security Policy Level 3, section 8.1... alert).
+        // The example that the specification, Content Security Policy Level 3, gives for a hash.
         let policy = policy("<script>alert('Hello, world.');</script>");
         assert!(
             policy.contains(
