@@ -1,6 +1,10 @@
 //! The codecs of encapsulated pixel data: one compressed frame in, samples of the format out.
 //! Each checks the size its stream states against the header before it allocates.
 
+mod bits;
+mod jpeg;
+mod jpeg2000;
+mod jpegls;
 mod rle;
 
 use super::color::rgb_from_ybr;
@@ -24,7 +28,25 @@ pub(super) fn decode(codec: Codec, bytes: &[u8], format: &PixelFormat) -> Result
             }
             Ok(finish(samples, format))
         }
-        _ => Err("there is no decoder for it".into()),
+        Codec::Jpeg => {
+            let (mut samples, colour) = jpeg::decode(bytes, format)?;
+            let ybr = format.photometric.starts_with("YBR_FULL");
+            if colour == jpeg::Colour::Ybr || (colour == jpeg::Colour::AsHeader && ybr) {
+                rgb_from_ybr(&mut samples);
+            }
+            samples.extend(format.bits_stored);
+            Ok(samples)
+        }
+        Codec::JpegLs => jpegls::decode(bytes, format).map(|s| finish(s, format)),
+        Codec::Jpeg2000 => {
+            let mut samples = jpeg2000::decode(bytes, format)?;
+            // YBR_RCT and YBR_ICT are the codec's own transforms and already undone; YBR_FULL is not.
+            if format.samples_per_pixel == 3 && format.photometric.starts_with("YBR_FULL") {
+                rgb_from_ybr(&mut samples);
+            }
+            Ok(samples)
+        }
+        Codec::Native | Codec::Unsupported => Err("there is no decoder for it".into()),
     }
 }
 
