@@ -206,16 +206,18 @@ impl Thorax {
     fn heart(&self, p: DVec3, mut hu: f64, voxel_mm: f64) -> f64 {
         let cover = |d: f64| coverage(d, voxel_mm);
         let q = in_heart(p);
-        let wall = ellipsoid(q, DVec3::ZERO, HEART_RADII);
-        if wall < 14.0 {
+        let sac = ellipsoid(q, DVec3::ZERO, HEART_RADII);
+        // The ventricles end at the groove in which the arteries run; atria and great vessels follow.
+        let wall = sac.max(-27.0 - q.x);
+        if sac < 14.0 {
             // Pericardium, epicardial fat (thicker towards the base), myocardium, blood.
             let fat_mm = 6.5 - 0.03 * q.x;
-            hu = over(hu, 20.0, cover(wall - fat_mm - 1.2));
-            hu = over(hu, FAT_HU, cover(wall - fat_mm));
+            hu = over(hu, 20.0, cover(sac - fat_mm - 1.2));
+            hu = over(hu, FAT_HU, cover(sac - fat_mm));
             hu = over(hu, 52.0, cover(wall));
             let left_ventricle = ellipsoid(q, DVec3::new(6.0, -8.0, -12.0), DVec3::new(42.0, 22.0, 22.0));
             let right_ventricle = ellipsoid(q, DVec3::new(-2.0, 18.0, 18.0), DVec3::new(44.0, 20.0, 24.0));
-            hu = over(hu, BLOOD_HU, cover(left_ventricle.min(right_ventricle)));
+            hu = over(hu, BLOOD_HU, cover(left_ventricle.min(right_ventricle).max(wall + 3.0)));
         }
         let left_atrium = ellipsoid(p, DVec3::new(12.0, 6.0, 10.0), DVec3::new(34.0, 19.0, 22.0));
         let right_atrium = ellipsoid(p, DVec3::new(-22.0, -22.0, -4.0), DVec3::new(22.0, 25.0, 30.0));
@@ -259,7 +261,7 @@ fn bones(p: DVec3, mut hu: f64, voxel_mm: f64) -> f64 {
     let shell = ellipsoid(flat, DVec3::ZERO, CHEST - DVec3::new(22.0, 17.0, 0.0)).abs() - 4.5;
     let pitch = 27.0;
     let band = ((p.z - 0.42 * p.y + 500.0 * pitch).rem_euclid(pitch) - 0.5 * pitch).abs() - 6.5;
-    let gap = 24.0 - flat.distance(DVec3::new(0.0, -90.0, 0.0));
+    let gap = if p.y < 0.0 { 24.0 - flat.distance(DVec3::new(0.0, -90.0, 0.0)) } else { 24.0 - p.x.abs() };
     hu = bone(hu, shell.max(band * 0.9).max(gap), 1.6, 180.0, voxel_mm);
     hu = bone(
         hu,

@@ -91,7 +91,7 @@ impl Lesion {
 
     /// Share of the voxel around `p` that it fills, by 6 × 6 × 10 samples: 0.5 mm steps in z would be too
     /// coarse for a volume within 2 %.
-    fn share(&self, p: DVec3) -> f64 {
+    pub fn share(&self, p: DVec3) -> f64 {
         let voxel = DVec3::new(PIXEL_MM, PIXEL_MM, SLICE_MM);
         let gap = (p - DVec3::from(self.centre_mm)).abs() - self.reach_mm() - 0.5 * voxel;
         if gap.max_element() >= 0.0 {
