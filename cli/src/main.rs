@@ -1,2 +1,36 @@
-//! The command line.
-fn main() {}
+//! The command line: isocenter.
+//!
+//! One file per subcommand; this one knows their names and turns their errors into exit codes: 2 for bad
+//! input, 1 for a failure.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Medical images on your own machine. Research use only.
+#[derive(Debug, Parser)]
+#[command(name = "isocenter", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the app and the API.
+    Serve(serve::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => match serve::run(args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
