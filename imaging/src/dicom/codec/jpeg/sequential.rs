@@ -12,6 +12,11 @@ const ZIGZAG: [u8; 64] = [
     46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
+/// Fractional bits of a decoded sample until chroma is interpolated: rounding twice would cost a level, and the
+/// conversion to RGB doubles it. 12 bits and these fill a u16.
+const FRACTION_BITS: u32 = 4;
+const ROUND: u16 = 8;
+
 /// One component, padded to whole MCUs.
 pub(super) struct Plane {
     pub width: usize,
@@ -127,16 +132,16 @@ fn block(
     Ok(block)
 }
 
-/// The accurate integer transform (Loeffler, Ligtenberg, Moschytz 1989, as in jidctint.c): two passes of 1-D
-/// transforms with 13 fractional bits in the constants.
+/// The accurate integer transform (Loeffler, Ligtenberg, Moschytz 1989): two passes of 1-D transforms with 13
+/// fractional bits in the constants, six kept between the passes and `FRACTION_BITS` in the result.
 fn inverse_dct(block: &[i32; 64], precision: u32, out: &mut [u16], stride: usize) {
     const CONST_BITS: u32 = 13;
-    let pass1_bits = if precision > 8 { 1 } else { 2 };
-    let level = 1_i64 << (precision - 1);
-    let largest = (1_i64 << precision) - 1;
+    const PASS1_BITS: u32 = 6;
+    let level = 1_i64 << (precision - 1 + FRACTION_BITS);
+    let largest = ((1_i64 << precision) - 1) << FRACTION_BITS;
     if block[1..].iter().all(|c| *c == 0) {
-        // Only DC: what both passes give then.
-        let value = ((i64::from(block[0]) + 4) >> 3) + level;
+        // Only DC, which is eight times the value: what both passes give then.
+        let value = (i64::from(block[0]) << FRACTION_BITS >> 3) + level;
         for row in out.chunks_mut(stride).take(8) {
             row[..8].fill(value.clamp(0, largest) as u16);
         }
@@ -146,13 +151,14 @@ fn inverse_dct(block: &[i32; 64], precision: u32, out: &mut [u16], stride: usize
     for x in 0..8 {
         let column: [i64; 8] = std::array::from_fn(|y| i64::from(block[y * 8 + x]));
         for (y, value) in transform_8(column).into_iter().enumerate() {
-            work[y * 8 + x] = round_shift(value, CONST_BITS - pass1_bits);
+            work[y * 8 + x] = round_shift(value, CONST_BITS - PASS1_BITS);
         }
     }
     for (y, row) in out.chunks_mut(stride).take(8).enumerate() {
         let line: [i64; 8] = std::array::from_fn(|x| work[y * 8 + x]);
         for (out, value) in row.iter_mut().zip(transform_8(line)) {
-            *out = (round_shift(value, CONST_BITS + pass1_bits + 3) + level).clamp(0, largest) as u16;
+            let value = round_shift(value, CONST_BITS + PASS1_BITS + 3 - FRACTION_BITS);
+            *out = (value + level).clamp(0, largest) as u16;
         }
     }
 }
@@ -211,23 +217,19 @@ pub(super) fn upsample(frame: &Frame, index: usize, plane: &Plane) -> Vec<u16> {
     let width = (columns * component.h).div_ceil(h_max).clamp(1, plane.width);
     let height = (rows * component.v).div_ceil(v_max).clamp(1, plane.height);
     let line = |y: usize| &plane.samples[y.min(height - 1) * plane.width..][..width];
-    let mut out = vec![0; rows * columns];
-    for (y, out) in out.chunks_exact_mut(columns).enumerate() {
+    let mut full = vec![0; rows * columns];
+    for (y, out) in full.chunks_exact_mut(columns).enumerate() {
         match (fx, fy) {
             (1, 1) if whole => out.copy_from_slice(&line(y)[..columns]),
             (2, 1) if whole && width > 2 => {
                 let near: Vec<u32> = line(y).iter().map(|x| u32::from(*x)).collect();
-                double_width(&near, out, 4, [1, 2]);
+                double_width(&near, out);
             }
             (2, 2) if whole && width > 2 => {
-                // Three quarters of the nearer line and one of the other.
                 let other = if y % 2 == 0 { (y / 2).saturating_sub(1) } else { y / 2 + 1 };
-                let near: Vec<u32> = line(y / 2)
-                    .iter()
-                    .zip(line(other))
-                    .map(|(n, o)| 3 * u32::from(*n) + u32::from(*o))
-                    .collect();
-                double_width(&near, out, 16, [8, 7]);
+                let lines = line(y / 2).iter().zip(line(other));
+                let near: Vec<u32> = lines.map(|(n, o)| triangle(u32::from(*n), u32::from(*o))).collect();
+                double_width(&near, out);
             }
             _ => {
                 let y = y * component.v / v_max;
@@ -237,20 +239,20 @@ pub(super) fn upsample(frame: &Frame, index: usize, plane: &Plane) -> Vec<u16> {
             }
         }
     }
-    out
+    full.iter_mut().for_each(|x| *x = (*x + ROUND) >> FRACTION_BITS);
+    full
 }
 
-/// `scale` is what 3 + 1 parts amount to, `rounding` what is added for even and odd columns.
-fn double_width(near: &[u32], out: &mut [u16], scale: u32, rounding: [u32; 2]) {
+fn double_width(near: &[u32], out: &mut [u16]) {
     let last = near.len() - 1;
     for (x, out) in out.iter_mut().enumerate() {
         let at = (x / 2).min(last);
-        let neighbour = if x % 2 == 0 { at.checked_sub(1) } else { (at < last).then_some(at + 1) };
-        let value = match neighbour {
-            Some(other) => 3 * near[at] + near[other],
-            None => 4 * near[at],
-        };
-        let rounding = if neighbour.is_none() && scale == 4 { 0 } else { rounding[x % 2] };
-        *out = ((value + rounding) / scale) as u16;
+        let neighbour = if x % 2 == 0 { at.saturating_sub(1) } else { (at + 1).min(last) };
+        *out = triangle(near[at], near[neighbour]) as u16;
     }
+}
+
+/// Three quarters of the nearer sample and one of the other, rounded half up.
+fn triangle(near: u32, other: u32) -> u32 {
+    (3 * near + other + 2) / 4
 }
