@@ -1,0 +1,149 @@
+//! Server, proxy and browser of one test, started together and ended together.
+//!
+//! Starting a browser takes a second or two, so the tests of one file share one.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::driver::Driver;
+use crate::process::Scratch;
+use crate::proxy::Proxy;
+use crate::server::Server;
+
+/// How the browser is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Window size.
+    pub size: (u32, u32),
+    /// Whether the browser offers WebGPU.
+    pub webgpu: bool,
+    /// Whether its traffic goes through the counting proxy. Off for timings.
+    pub proxy: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { size: (1440, 900), webgpu: true, proxy: true }
+    }
+}
+
+/// Flags under which headless Chromium has WebGPU on a machine without a GPU.
+const WEBGPU: &[&str] = &[
+    "--enable-unsafe-webgpu",
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+    "--use-webgpu-adapter=swiftshader",
+];
+/// WebGL on the same software rasteriser; Chromium would refuse it silently otherwise.
+const WEBGL: &[&str] = &["--enable-unsafe-swiftshader"];
+
+/// Runs before any script of the page: collects what the page would keep to itself.
+const OBSERVERS: &str = r#"
+(() => {
+  const log = { errors: [], csp: [], longtasks: [], paints: {}, marks: {} };
+  Object.defineProperty(window, '__e2e', { value: log });
+  addEventListener('error', e => log.errors.push(String(e.message || e.type)));
+  addEventListener('unhandledrejection', e => log.errors.push('unhandled rejection: ' + e.reason));
+  addEventListener('securitypolicyviolation', e => log.csp.push(e.effectiveDirective + ' ' + e.blockedURI), true);
+  new PerformanceObserver(l => l.getEntries().forEach(e => log.longtasks.push([e.startTime, e.duration])))
+    .observe({ type: 'longtask', buffered: true });
+  new PerformanceObserver(l => l.getEntries().forEach(e => { log.paints[e.name] = e.startTime; }))
+    .observe({ type: 'paint', buffered: true });
+})();
+"#;
+
+/// See the module. Fields end in this order: browser, proxy, server, files.
+pub struct Bench {
+    pub(crate) driver: Driver,
+    proxy: Option<Proxy>,
+    server: Server,
+    files: Scratch,
+}
+
+impl Bench {
+    /// Starts everything.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let server = Server::start()?;
+        let proxy = if options.proxy { Some(Proxy::start(server.port())?) } else { None };
+        let mut flags = WEBGL.to_vec();
+        if options.webgpu {
+            flags.extend(WEBGPU);
+        } else {
+            flags.push("--disable-features=WebGPU");
+        }
+        let driver = Driver::start(options.size, proxy.as_ref().map(Proxy::port), &flags)?;
+        driver.devtools("Page.enable", json!({}))?;
+        driver.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": OBSERVERS }))?;
+        driver.resize(options.size.0, options.size.1, 1.0, false)?;
+        Ok(Self { driver, proxy, server, files: Scratch::new("files")? })
+    }
+
+    /// Opens the app; `query` is empty or begins with `?`.
+    pub fn open(&self, query: &str) -> Result<(), Error> {
+        self.driver.go(&self.url(query))
+    }
+
+    /// Address of the app.
+    pub fn url(&self, path_and_query: &str) -> String {
+        format!("http://127.0.0.1:{}/{path_and_query}", self.server.port())
+    }
+
+    /// The browser.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// The proxy that counts, unless it was declined.
+    pub fn requests(&self) -> Vec<crate::Seen> {
+        self.proxy.as_ref().map(Proxy::seen).unwrap_or_default()
+    }
+
+    /// No server and no network from here on.
+    pub fn go_offline(&mut self) {
+        if let Some(proxy) = &self.proxy {
+            proxy.cut();
+        }
+        self.server.stop();
+    }
+
+    /// A folder for files to drop; removed at the end.
+    pub fn folder(&self) -> &Path {
+        self.files.path()
+    }
+
+    /// What the page complained about since the last call; an error if anything.
+    pub fn expect_calm(&self) -> Result<(), Error> {
+        let faults = self.faults()?;
+        if faults.is_empty() { Ok(()) } else { Err(Error::Faults(faults.join("\n"))) }
+    }
+
+    /// Console errors, uncaught exceptions and violations of the Content-Security-Policy since the last call.
+    pub fn faults(&self) -> Result<Vec<String>, Error> {
+        let mut faults: Vec<String> = self
+            .driver
+            .console()?
+            .into_iter()
+            .filter(|(level, _)| level == "SEVERE")
+            .map(|(_, text)| format!("console: {text}"))
+            .collect();
+        let log = self.driver.run(
+            "const l = window.__e2e; if (!l) return []; \
+             return l.errors.splice(0).map(e => 'error: ' + e).concat(l.csp.splice(0).map(e => 'policy: ' + e))",
+            &[],
+        )?;
+        faults.extend(log.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        Ok(faults)
+    }
+
+    /// Start and duration in ms of every task over 50 ms on the page's thread.
+    pub fn long_tasks_ms(&self) -> Result<Vec<(f64, f64)>, Error> {
+        let list = self.driver.run("return window.__e2e.longtasks", &[])?;
+        let number = |v: &Value| v.as_f64().unwrap_or_default();
+        Ok(list
+            .as_array()
+            .map(|l| l.iter().map(|e| (number(&e[0]), number(&e[1]))).collect())
+            .unwrap_or_default())
+    }
+}
