@@ -10,13 +10,14 @@ pub mod library;
 pub mod measurement;
 pub mod outbox;
 pub mod presets;
+pub mod queries;
 pub mod workspace;
 
 pub use action::{Action, Tool};
-pub use layout::{CssRect, LayoutKind, PxRect};
+pub use layout::LayoutKind;
 pub use library::Library;
-pub use measurement::{Measurement, MeasurementId, Shape};
-pub use workspace::{PanelId, PanelState, Workspace};
+pub use measurement::MeasurementId;
+pub use workspace::{PanelId, Workspace};
 
 #[cfg(test)]
 pub mod fixtures;

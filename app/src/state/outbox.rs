@@ -71,10 +71,6 @@ impl Outbox {
     pub fn under_way(&self) -> u32 {
         self.sent.generation.saturating_sub(self.drawn)
     }
-
-    pub fn generation(&self) -> u32 {
-        self.sent.generation
-    }
 }
 
 #[cfg(test)]

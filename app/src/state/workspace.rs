@@ -174,6 +174,14 @@ impl Workspace {
     /// Takes what is known of a series. Views that look at it keep looking; its range may have grown.
     pub fn learn(&mut self, series: SeriesId, info: VolumeInfo) {
         let info = Arc::new(info);
+        // A window that nobody has touched follows the values as they arrive.
+        if let Some(old) = self.volumes.get(&series).map(|v| presets::first_window(v)) {
+            let new = presets::first_window(&info);
+            self.panels
+                .iter_mut()
+                .filter(|p| p.series == series && p.window == old)
+                .for_each(|p| p.window = new);
+        }
         self.cursors.entry(series).or_insert_with(|| info.grid.centre_world());
         self.volumes.insert(series, info);
     }

@@ -1,0 +1,113 @@
+//! What the page does with what the engine says.
+//! One function, one arm per event: the only way pixels' facts reach the signals.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use protocol::Event;
+
+use crate::ctx::Ctx;
+use crate::state::library::Thumbnail;
+use crate::state::measurement;
+use crate::state::queries::Target;
+
+pub fn take(ctx: Ctx, event: Event) {
+    match event {
+        Event::Ready { backend } => {
+            ctx.outbox.update_value(|o| o.forget());
+            ctx.engine.update(|e| e.backend = Some(backend));
+        }
+        Event::CanvasWanted { why } => {
+            ctx.notify(format!("The picture was redrawn on a new canvas: {why}."));
+            ctx.outbox.update_value(|o| o.forget());
+            ctx.engine.update(|e| e.canvas_epoch += 1);
+        }
+        Event::Progress { request, progress } => ctx.library.update(|l| l.progress(request, progress)),
+        Event::Catalog { request, catalog, cancelled } => {
+            let shown = catalog.studies.iter().any(|s| s.series.iter().any(|s| s.displayable));
+            let refused = catalog.ledger.refused.len();
+            let first = ctx.library.try_update(|l| l.take_catalog(request, catalog, cancelled)).flatten();
+            if let Some(series) = first {
+                ctx.show_series(series);
+            }
+            if !shown && !cancelled && ctx.library.with_untracked(|l| l.reading.is_none()) {
+                ctx.notify(format!(
+                    "Nothing with a picture was found; {refused} files were refused. The ledger in the study list names each with its reason."
+                ));
+            }
+        }
+        Event::Thumbnail { series, width, height, rgba } => ctx.library.update(|l| {
+            l.thumbnails.insert(series, Arc::new(Thumbnail { width, height, rgba }));
+        }),
+        Event::Opened { series, info } => {
+            let wanted = ctx.wanted.get_untracked() == Some(series);
+            ctx.workspace.update(|w| {
+                w.learn(series, info);
+                let on_screen = w.panels.iter().any(|p| p.series == series);
+                if wanted && !on_screen {
+                    w.show(series);
+                }
+            });
+            ctx.outbox.update_value(|o| o.forget());
+        }
+        Event::Loaded { series, done, total } => {
+            ctx.library.update(|l| {
+                l.loaded.insert(series, (done, total));
+            });
+            if done == total {
+                // Numbers asked for while slices were missing are asked for again.
+                ctx.queries.update_value(|q| q.forget_answers());
+                ctx.workspace.notify();
+            }
+        }
+        Event::Drawn { generation, frame_ms } => {
+            ctx.outbox.update_value(|o| o.drawn(generation));
+            ctx.engine.update(|e| {
+                e.drawn = generation;
+                e.frame_ms = frame_ms;
+            });
+        }
+        Event::Value { query, value } => match ctx.queries.try_update_value(|q| q.answer(query)).flatten() {
+            Some(Target::Hover { series }) => {
+                let unit = ctx
+                    .workspace
+                    .with_untracked(|w| w.volume(series).map(|v| v.unit.clone()))
+                    .unwrap_or_default();
+                ctx.hover_value.set(value.map(|v| measurement::probe_text(&v, &unit)));
+                // The next position, if the pointer has moved on.
+                ctx.engine.notify();
+            }
+            Some(Target::Measurement(id)) => ctx.workspace.update(|w| {
+                if let Some(m) = w.measurement_mut(id) {
+                    m.value = value;
+                }
+            }),
+            None => {}
+        },
+        Event::RoiValue { query, statistics, message } => {
+            if let Some(Target::Measurement(id)) = ctx.queries.try_update_value(|q| q.answer(query)).flatten()
+            {
+                ctx.workspace.update(|w| {
+                    if let Some(m) = w.measurement_mut(id) {
+                        m.statistics = statistics;
+                        m.message = message;
+                    }
+                });
+            }
+        }
+        Event::SelfCheck { rows, done } => ctx.engine.update(|e| {
+            e.rows = rows;
+            e.checking = !done;
+        }),
+        // For the end-to-end tests, which listen to the worker themselves.
+        Event::Captured { .. } => {}
+        Event::Recovered { after_ms } => {
+            ctx.outbox.update_value(|o| o.forget());
+            ctx.engine.notify();
+            ctx.notify(format!(
+                "The graphics device was lost and is back after {after_ms:.0} ms. Nothing was lost; no action is needed."
+            ));
+        }
+        Event::Problem { message } => ctx.notify(message),
+    }
+}

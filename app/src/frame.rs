@@ -1,0 +1,71 @@
+//! Once per animation frame: play the cine, send the newest scene, ask for the numbers that are missing.
+//! Frames are only asked for while something changes; a still page costs nothing.
+
+use leptos::prelude::*;
+use protocol::Command;
+
+use crate::ctx::Ctx;
+use crate::state::outbox;
+
+pub fn start(ctx: Ctx) {
+    let scheduled = StoredValue::new(false);
+    let last_ms = StoredValue::new(None::<f64>);
+    Effect::new(move |_| {
+        ctx.workspace.track();
+        ctx.engine.track();
+        ctx.hover.track();
+        schedule(ctx, scheduled, last_ms);
+    });
+}
+
+fn schedule(ctx: Ctx, scheduled: StoredValue<bool>, last_ms: StoredValue<Option<f64>>) {
+    if scheduled.get_value() {
+        return;
+    }
+    scheduled.set_value(true);
+    request_animation_frame(move || {
+        scheduled.set_value(false);
+        tick(ctx, last_ms);
+        if ctx.workspace.with_untracked(|w| w.cine.playing()) {
+            schedule(ctx, scheduled, last_ms);
+        }
+    });
+}
+
+fn tick(ctx: Ctx, last_ms: StoredValue<Option<f64>>) {
+    let now = window().performance().map_or(0.0, |p| p.now());
+    let playing = ctx.workspace.with_untracked(|w| w.cine.playing());
+    if playing {
+        let seconds = last_ms.get_value().map_or(0.0, |t| (now - t) / 1000.0);
+        last_ms.set_value(Some(now));
+        let due = ctx.workspace.try_maybe_update(|w| {
+            let before = (w.panels.clone(), w.cursors.clone());
+            w.advance_cine(seconds);
+            // Part of a step changes nothing that is shown.
+            (before != (w.panels.clone(), w.cursors.clone()), ())
+        });
+        debug_assert!(due.is_some());
+    } else {
+        last_ms.set_value(None);
+    }
+
+    if ctx.engine.with_untracked(|e| e.backend.is_none()) {
+        return;
+    }
+    let scene = ctx.workspace.with_untracked(outbox::scene_of);
+    if let Some(scene) = ctx.outbox.try_update_value(|o| o.next(scene, now)).flatten() {
+        let generation = scene.generation;
+        ctx.send(Command::Draw { scene });
+        ctx.engine.update(|e| e.sent = generation);
+    }
+    let hover = ctx.hover.get_untracked();
+    let commands = ctx.workspace.with_untracked(|w| {
+        ctx.queries.try_update_value(|q| {
+            let hover = hover.as_ref().map(|h| (h.series, h.world, h.time_index));
+            q.ask(w, hover)
+        })
+    });
+    for command in commands.unwrap_or_default() {
+        ctx.send(command);
+    }
+}

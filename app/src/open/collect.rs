@@ -1,0 +1,146 @@
+//! From what the browser hands over to a flat list of files with their paths inside what was dropped.
+//! Folders are walked with the entries API, in batches as the browser gives them.
+
+use js_sys::{Array, Promise};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry, Response,
+};
+
+/// A file and where it lay.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    pub file: File,
+    pub path: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    #[error(
+        "The sample {name} could not be loaded: the server answered {status}. Reload the page, or open your own files."
+    )]
+    Status { name: String, status: u16 },
+    #[error(
+        "The sample {name} could not be loaded: {why}. Check that the server is reachable, or open your own files."
+    )]
+    Fetch { name: String, why: String },
+}
+
+/// What was picked or pasted.
+pub fn from_list(list: &FileList) -> Vec<Dropped> {
+    (0..list.length())
+        .filter_map(|i| list.get(i))
+        .map(|file| {
+            let inside =
+                js_sys::Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|v| v.as_string());
+            let path = inside.filter(|p| !p.is_empty()).unwrap_or_else(|| file.name());
+            Dropped { file, path }
+        })
+        .collect()
+}
+
+/// What was dropped, before its folders have been walked.
+pub struct Pending {
+    files: Vec<Dropped>,
+    entries: Vec<FileSystemEntry>,
+}
+
+/// Must be called while the drop event lasts.
+pub fn entries(transfer: &DataTransfer) -> Pending {
+    let mut pending = Pending { files: Vec::new(), entries: Vec::new() };
+    let items = transfer.items();
+    for i in 0..items.length() {
+        let Some(item) = items.get(i) else { continue };
+        if item.kind() != "file" {
+            continue;
+        }
+        match item.webkit_get_as_entry() {
+            Ok(Some(entry)) => pending.entries.push(entry),
+            // No entry (a file made by a script): the file itself.
+            _ => {
+                if let Ok(Some(file)) = item.get_as_file() {
+                    let path = file.name();
+                    pending.files.push(Dropped { file, path });
+                }
+            }
+        }
+    }
+    pending
+}
+
+impl Pending {
+    /// All files below, and what could not be read.
+    pub async fn collect(self) -> (Vec<Dropped>, Vec<String>) {
+        let Pending { mut files, mut entries } = self;
+        let mut missed = Vec::new();
+        entries.reverse();
+        // A stack and not recursion: folders may be nested deeper than a call stack.
+        while let Some(entry) = entries.pop() {
+            let path = entry.full_path().trim_start_matches('/').to_owned();
+            if let Some(dir) = entry.dyn_ref::<FileSystemDirectoryEntry>() {
+                match children(dir).await {
+                    Ok(mut list) => {
+                        list.reverse();
+                        entries.extend(list);
+                    }
+                    Err(_) => missed.push(
+                        "A folder inside what was dropped could not be read. Check its permissions, or choose it with \"Open folder\"."
+                            .to_owned(),
+                    ),
+                }
+            } else if let Some(file) = entry.dyn_ref::<FileSystemFileEntry>() {
+                match file_of(file).await {
+                    Ok(file) => files.push(Dropped { file, path }),
+                    Err(_) => missed.push(
+                        "A file inside what was dropped could not be read. It may have been moved since."
+                            .to_owned(),
+                    ),
+                }
+            }
+        }
+        missed.dedup();
+        (files, missed)
+    }
+}
+
+async fn file_of(entry: &FileSystemFileEntry) -> Result<File, JsValue> {
+    let promise =
+        Promise::new(&mut |resolve, reject| entry.file_with_callback_and_callback(&resolve, &reject));
+    JsFuture::from(promise).await?.dyn_into()
+}
+
+/// All entries of a folder: the reader gives at most a hundred at a time and ends with an empty batch.
+async fn children(dir: &FileSystemDirectoryEntry) -> Result<Vec<FileSystemEntry>, JsValue> {
+    let reader = dir.create_reader();
+    let mut all = Vec::new();
+    loop {
+        let promise = Promise::new(&mut |resolve, reject| {
+            // A refusal reaches `reject`; the call itself only throws where the reader is gone.
+            if let Err(error) = reader.read_entries_with_callback_and_callback(&resolve, &reject) {
+                let now = Closure::once_into_js(move || error);
+                let _ = reject.call1(&JsValue::NULL, &now);
+            }
+        });
+        let batch: Array = JsFuture::from(promise).await?.dyn_into()?;
+        if batch.length() == 0 {
+            return Ok(all);
+        }
+        all.extend(batch.iter().filter_map(|e| e.dyn_into::<FileSystemEntry>().ok()));
+    }
+}
+
+/// A file of our own server, as if it had been dropped.
+pub async fn fetch(url: &str, name: &str) -> Result<Dropped, CollectError> {
+    let why = |e: JsValue| CollectError::Fetch { name: name.to_owned(), why: format!("{e:?}") };
+    let window = web_sys::window().ok_or_else(|| why("there is no window".into()))?;
+    let response: Response =
+        JsFuture::from(window.fetch_with_str(url)).await.map_err(why)?.dyn_into().map_err(why)?;
+    if !response.ok() {
+        return Err(CollectError::Status { name: name.to_owned(), status: response.status() });
+    }
+    let blob = JsFuture::from(response.blob().map_err(why)?).await.map_err(why)?;
+    let file = File::new_with_blob_sequence(&Array::of1(&blob), name).map_err(why)?;
+    Ok(Dropped { file, path: name.to_owned() })
+}
