@@ -5,10 +5,31 @@
 //! [`InstanceLedger`] that accounts for every file, and a [`VolumeLoader`] fills the [`Volume`] of one
 //! series slice by slice.
 
+mod archive;
+mod catalog;
 pub mod dicom;
+pub mod group;
+pub mod header;
+mod item;
+pub mod ledger;
 pub mod limits;
+mod list;
+mod load;
+mod nifti;
+mod raster;
+mod scan;
 pub mod source;
+mod thumbnail;
 pub mod volume;
 
+pub use archive::ArchiveLimits;
+pub use catalog::{Catalog, Series, Study};
+pub use item::Item;
+pub use ledger::{Fate, FileId, InstanceLedger, LedgerError};
+pub use load::{LoadError, Placed, VolumeLoader};
+pub use nifti::NiftiError;
+pub use raster::RasterError;
+pub use scan::{ScanStep, Scanner, read_study};
 pub use source::Source;
+pub use thumbnail::{Thumbnail, initial_window, thumbnail};
 pub use volume::{Volume, Voxels};

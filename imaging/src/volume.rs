@@ -100,9 +100,56 @@ pub struct Volume {
     pub monochrome1: bool,
     /// Windows of the file with their explanation (0028,1055).
     pub windows: Vec<(String, Window)>,
+    /// VOI LUT Sequence (0028,3010) of the middle slice, if it has one.
+    pub voi_lut: Option<VoiLut>,
+    /// `[time_index, slice]` of slices that no instance gave or that could not be decoded: no measurement.
+    pub missing: Vec<[u32; 2]>,
+    /// How the pixels were compressed with loss, in words; `None` when they were not.
+    pub lossy: Option<String>,
+}
+
+/// A table from values to grey levels (PS3.3 C.11.2.1.1): `output[clamp(value - first, 0, len - 1)]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VoiLut {
+    /// Smallest value that the table maps, in `unit`.
+    pub first: f64,
+    /// Grey levels.
+    pub output: Vec<u16>,
+    /// Bits of a grey level: white is `2^bits - 1`.
+    pub bits: u8,
+    /// LUT Explanation (0028,3003).
+    pub explanation: String,
+}
+
+impl VoiLut {
+    /// Grey level in 0..=1.
+    pub fn apply(&self, value: f64) -> f64 {
+        let last = self.output.len().saturating_sub(1);
+        let index = (value - self.first).clamp(0.0, last as f64) as usize;
+        let white = f64::from((1u32 << self.bits.clamp(1, 16)) - 1);
+        self.output.get(index).map_or(0.0, |level| f64::from(*level) / white)
+    }
 }
 
 impl Volume {
+    /// A 3D volume whose stored values are its values: no rescale, padding, unit or window.
+    pub fn new(voxels: Voxels, grid: Grid) -> Self {
+        Self {
+            voxels,
+            grid,
+            time_points: 1,
+            times_s: Vec::new(),
+            rescale: Rescale::default(),
+            padding: None,
+            unit: String::new(),
+            monochrome1: false,
+            windows: Vec::new(),
+            voi_lut: None,
+            missing: Vec::new(),
+            lossy: None,
+        }
+    }
+
     /// Index of a voxel in `voxels`.
     pub fn index(&self, voxel: [u32; 3], time_index: u32) -> usize {
         let [nx, ny, nz] = self.grid.dims().map(|n| n as usize);
@@ -110,8 +157,11 @@ impl Volume {
         ((time_index as usize * nz + z) * ny + y) * nx + x
     }
 
-    /// Value in `unit`; `None` for colour and padding.
+    /// Value in `unit`; `None` for colour, padding and slices that are missing.
     pub fn value(&self, voxel: [u32; 3], time_index: u32) -> Option<f64> {
+        if self.missing.contains(&[time_index, voxel[2]]) {
+            return None;
+        }
         let stored = self.voxels.get(self.index(voxel, time_index))?;
         (!self.padding.is_some_and(|p| p.contains(stored))).then(|| self.rescale.apply(stored))
     }
