@@ -23,7 +23,7 @@ pub(super) fn scan(
     }
     let (columns, stride) = (frame.columns, frame.components.len());
     // T.81 H.1.1: intervals start with a line.
-    if restart_interval % columns != 0 {
+    if !restart_interval.is_multiple_of(columns) {
         return Err(format!("a restart interval of {restart_interval} is no number of lines of {columns}"));
     }
     let restart_lines = restart_interval / columns;
