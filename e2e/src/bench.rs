@@ -2,7 +2,8 @@
 //!
 //! Starting a browser takes a second or two, so the tests of one file share one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::proxy::Proxy;
 use crate::server::Server;
 
 /// How the browser is started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Window size.
     pub size: (u32, u32),
@@ -21,11 +22,13 @@ pub struct Options {
     pub webgpu: bool,
     /// Whether its traffic goes through the counting proxy. Off for timings.
     pub proxy: bool,
+    /// The built app; `None` for `ISOCENTER_DIST` or `dist` in the checkout.
+    pub dist: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { size: (1440, 900), webgpu: true, proxy: true }
+        Self { size: (1440, 900), webgpu: true, proxy: true, dist: None }
     }
 }
 
@@ -42,7 +45,7 @@ const WEBGL: &[&str] = &["--enable-unsafe-swiftshader"];
 /// Runs before any script of the page: collects what the page would keep to itself.
 const OBSERVERS: &str = r#"
 (() => {
-  const log = { errors: [], csp: [], longtasks: [], paints: {}, marks: {} };
+  const log = { errors: [], csp: [], longtasks: [], paints: {}, workers: [], events: [], dropped: 0 };
   Object.defineProperty(window, '__e2e', { value: log });
   addEventListener('error', e => log.errors.push(String(e.message || e.type)));
   addEventListener('unhandledrejection', e => log.errors.push('unhandled rejection: ' + e.reason));
@@ -51,6 +54,20 @@ const OBSERVERS: &str = r#"
     .observe({ type: 'longtask', buffered: true });
   new PerformanceObserver(l => l.getEntries().forEach(e => { log.paints[e.name] = e.startTime; }))
     .observe({ type: 'paint', buffered: true });
+  addEventListener('drop', () => { log.dropped = performance.now(); }, true);
+  // What the engine says and when; its worker, to be told what no person can say (a lost device).
+  window.Worker = class extends Worker {
+    constructor(url, options) {
+      super(url, options);
+      log.workers.push(this);
+      this.addEventListener('message', e => {
+        const m = e.data && e.data.message;
+        if (!m || !m.type) return;
+        const { type, generation, done, total, after_ms, cancelled, series } = m;
+        log.events.push({ at: performance.now(), type, generation, done, total, after_ms, cancelled, series });
+      });
+    }
+  };
 })();
 "#;
 
@@ -60,12 +77,18 @@ pub struct Bench {
     proxy: Option<Proxy>,
     server: Server,
     files: Scratch,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One browser at a time: tests of one file run in threads, and two software rasterisers on two cores time out.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Bench {
     /// Starts everything.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let server = Server::start()?;
+        // A test that failed while it had the turn has ended its processes all the same.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = Server::start(options.dist)?;
         let proxy = if options.proxy { Some(Proxy::start(server.port())?) } else { None };
         let mut flags = WEBGL.to_vec();
         if options.webgpu {
@@ -77,7 +100,7 @@ impl Bench {
         driver.devtools("Page.enable", json!({}))?;
         driver.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": OBSERVERS }))?;
         driver.resize(options.size.0, options.size.1, 1.0, false)?;
-        Ok(Self { driver, proxy, server, files: Scratch::new("files")? })
+        Ok(Self { driver, proxy, server, files: Scratch::new("files")?, _turn: turn })
     }
 
     /// Opens the app; `query` is empty or begins with `?`.
@@ -135,6 +158,21 @@ impl Bench {
         )?;
         faults.extend(log.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         Ok(faults)
+    }
+
+    /// What the engine has said of a kind, with the page's clock: `[{ at, type, done, total, ... }]`.
+    pub fn events(&self, kind: &str) -> Result<Vec<Value>, Error> {
+        let list = self
+            .driver
+            .run("return window.__e2e.events.filter(e => e.type === arguments[0])", &[json!(kind)])?;
+        Ok(list.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Says something to the engine as the page would; returns the page's clock.
+    pub fn tell_engine(&self, command: Value) -> Result<f64, Error> {
+        let script =
+            "window.__e2e.workers.at(-1).postMessage({ message: arguments[0] }); return performance.now()";
+        Ok(self.driver.run(script, &[command])?.as_f64().unwrap_or_default())
     }
 
     /// Start and duration in ms of every task over 50 ms on the page's thread.

@@ -22,4 +22,4 @@ pub use error::Error;
 pub use page::{Button, Rect};
 pub use picture::Picture;
 pub use proxy::Seen;
-pub use server::workspace;
+pub use server::{dist, workspace};

@@ -220,6 +220,62 @@ impl Bench {
         Ok(self.screen()?.crop(rect))
     }
 
+    /// Opens the app and waits until its engine draws.
+    pub fn open_ready(&self, query: &str) -> Result<String, Error> {
+        self.open(query)?;
+        self.ready()
+    }
+
+    /// Waits until the engine draws; returns the backend's name.
+    pub fn ready(&self) -> Result<String, Error> {
+        let backend = "(() => { const b = document.querySelector('[data-testid=backend-badge]')?.dataset.backend; \
+             return b !== 'starting' && b; })()";
+        Ok(self
+            .wait_for("the engine to be ready", PATIENCE, backend)?
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// Waits until reading is over and every slice of the newest series has arrived and is drawn.
+    pub fn loaded(&self) -> Result<(), Error> {
+        let all = "(() => { const e = window.__e2e.events; const last = t => e.filter(x => x.type === t).at(-1); \
+             const l = last('loaded'), o = last('opened'); \
+             return l && o && l.done === l.total && l.at >= o.at && !document.querySelector('[data-testid=progress]'); })()";
+        self.wait_for("every slice to be loaded", PATIENCE, all)?;
+        self.settle()
+    }
+
+    /// Drops files and waits until they are on the screen.
+    pub fn open_study(&self, paths: &[PathBuf]) -> Result<(), Error> {
+        self.driver.run("window.__e2e.events.length = 0", &[])?;
+        self.drop_files(paths)?;
+        self.loaded()
+    }
+
+    /// Presses one key after another and waits for the picture.
+    pub fn keys(&self, keys: &[Key]) -> Result<(), Error> {
+        for key in keys {
+            self.press(&[*key])?;
+        }
+        self.settle()
+    }
+
+    /// Counts of the ledger: received, used, shown, refused.
+    pub fn ledger(&self) -> Result<[u64; 4], Error> {
+        let mut counts = [0; 4];
+        for (count, name) in counts.iter_mut().zip(["received", "used", "shown", "refused"]) {
+            let id = format!("ledger-{name}");
+            let text = self.driver.run(
+                "return document.querySelector(arguments[0])?.textContent ?? ''",
+                &[json!(Self::id(&id))],
+            )?;
+            let text = text.as_str().unwrap_or_default().trim().to_owned();
+            *count = text.parse().map_err(|_| Error::Answer(format!("`{id}` says `{text}`")))?;
+        }
+        Ok(counts)
+    }
+
     /// Waits until what was asked for last is what is on the screen, and the browser has shown it.
     pub fn settle(&self) -> Result<(), Error> {
         let drawn = "(() => { const p = [...document.querySelectorAll('[data-generation]')]; \

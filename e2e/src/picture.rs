@@ -87,32 +87,40 @@ impl Picture {
         seen.len()
     }
 
-    /// Centroid of the pixels at least as bright as `threshold`, weighted by their brightness over it, in
-    /// pixel coordinates whose whole numbers are the pixels' corners; `None` where there is none.
-    pub fn bright_centroid(&self, inside: Rect, threshold: f64) -> Option<(f64, f64)> {
-        let part = self.crop(inside);
-        let (mut sum, mut sx, mut sy) = (0.0, 0.0, 0.0);
-        for y in 0..part.height {
-            for x in 0..part.width {
-                let w = (part.grey(x, y) - threshold).max(0.0);
+    /// Bright spots, from left to right: connected pixels over `threshold`, each with its centroid weighted by
+    /// the brightness over it. Whole coordinates are pixel corners.
+    pub fn spots(&self, threshold: f64) -> Vec<(f64, f64)> {
+        let over = |i: usize| self.grey(i % self.width, i / self.width) - threshold;
+        let mut visited = vec![false; self.rgb.len()];
+        let mut spots = Vec::new();
+        for start in 0..self.rgb.len() {
+            if visited[start] || over(start) <= 0.0 {
+                continue;
+            }
+            visited[start] = true;
+            let (mut stack, mut sum, mut sx, mut sy) = (vec![start], 0.0, 0.0, 0.0);
+            while let Some(i) = stack.pop() {
+                let (x, y, w) = (i % self.width, i / self.width, over(i));
                 sum += w;
                 sx += w * (x as f64 + 0.5);
                 sy += w * (y as f64 + 0.5);
+                let near = [
+                    (x > 0, i.wrapping_sub(1)),
+                    (x + 1 < self.width, i + 1),
+                    (y > 0, i.wrapping_sub(self.width)),
+                    (y + 1 < self.height, i + self.width),
+                ];
+                for (_, j) in near.into_iter().filter(|(inside, _)| *inside) {
+                    if !visited[j] && over(j) > 0.0 {
+                        visited[j] = true;
+                        stack.push(j);
+                    }
+                }
             }
+            spots.push((sx / sum, sy / sum));
         }
-        (sum > 0.0).then(|| (inside.x.max(0.0).ceil() + sx / sum, inside.y.max(0.0).ceil() + sy / sum))
-    }
-
-    /// First and last position along a row or column of greys where the level crosses `threshold`, by linear
-    /// interpolation between pixel centres.
-    pub fn crossings(greys: &[f64], threshold: f64) -> Option<(f64, f64)> {
-        let cross = |i: usize| {
-            let (a, b) = (greys[i], greys[i + 1]);
-            i as f64 + 0.5 + (threshold - a) / (b - a)
-        };
-        let change = |i: &usize| (greys[*i] < threshold) != (greys[i + 1] < threshold);
-        let pairs = 0..greys.len().saturating_sub(1);
-        Some((cross(pairs.clone().find(change)?), cross(pairs.rev().find(change)?)))
+        spots.sort_by(|a, b| a.0.total_cmp(&b.0));
+        spots
     }
 
     /// PNG bytes.
@@ -157,15 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn centroids_and_crossings_are_subpixel() {
+    fn spots_are_found_to_a_part_of_a_pixel() {
         let mut p = Picture { width: 9, height: 9, rgb: vec![[0; 3]; 81] };
-        p.rgb[4 * 9 + 3] = [200; 3];
-        p.rgb[4 * 9 + 4] = [100; 3];
-        let all = Rect { x: 0.0, y: 0.0, width: 9.0, height: 9.0 };
-        let (x, y) = p.bright_centroid(all, 0.0).unwrap();
-        assert!((x - (3.5 * 200.0 + 4.5 * 100.0) / 300.0).abs() < 1e-12 && y == 4.5);
-        assert_eq!(p.bright_centroid(Rect { x: 6.0, ..all }, 0.0), None);
-        assert_eq!(Picture::crossings(&[0.0, 0.0, 100.0, 100.0, 50.0, 0.0], 50.0), Some((2.0, 4.5)));
-        assert_eq!(Picture::crossings(&[0.0, 1.0], 50.0), None);
+        p.rgb[4 * 9 + 3] = [210; 3];
+        p.rgb[4 * 9 + 4] = [110; 3];
+        p.rgb[8 * 9 + 8] = [255; 3];
+        let spots = p.spots(10.0);
+        assert_eq!(spots.len(), 2, "{spots:?}");
+        assert!((spots[0].0 - (3.5 * 200.0 + 4.5 * 100.0) / 300.0).abs() < 1e-12 && spots[0].1 == 4.5);
+        assert_eq!(spots[1], (8.5, 8.5));
+        assert!(p.spots(255.0).is_empty());
     }
 }

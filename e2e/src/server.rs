@@ -14,6 +14,11 @@ pub fn workspace() -> PathBuf {
     here.parent().map(PathBuf::from).unwrap_or(here)
 }
 
+/// The built app: `ISOCENTER_DIST`, default `dist` in the checkout.
+pub fn dist() -> PathBuf {
+    std::env::var_os("ISOCENTER_DIST").map_or_else(|| workspace().join("dist"), PathBuf::from)
+}
+
 /// `isocenter serve` on a free loopback port.
 pub struct Server {
     process: Process,
@@ -22,9 +27,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it over the built app (`ISOCENTER_DIST`, default `dist` in the checkout).
-    pub fn start() -> Result<Self, Error> {
-        let dist = std::env::var_os("ISOCENTER_DIST").map_or_else(|| workspace().join("dist"), PathBuf::from);
+    /// Starts it over a built app, [`dist`] unless another is named.
+    pub fn start(dist: Option<PathBuf>) -> Result<Self, Error> {
+        let dist = dist.unwrap_or_else(self::dist);
         if !dist.join("index.html").is_file() {
             return Err(Error::Missing {
                 what: format!("the built app in {}", dist.display()),
