@@ -3,6 +3,7 @@
 //! One file per subcommand; this one knows their names and turns their errors into exit codes: 2 for bad
 //! input, 1 for a failure.
 
+mod inspect;
 mod serve;
 
 use std::process::ExitCode;
@@ -19,12 +20,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Tell what is in files, folders and zips, and what became of every file.
+    Inspect(inspect::Args),
     /// Serve the app and the API.
     Serve(serve::Args),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Inspect(args) => match inspect::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(if error.bad_input() { 2 } else { 1 })
+            }
+        },
         Command::Serve(args) => match serve::run(args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use scene::{Grid, Window};
 
 use crate::Source;
+use crate::dicom::DicomFile;
 use crate::group::{Instance, Stack};
 use crate::item::Item;
 use crate::ledger::{Fate, FileId, InstanceLedger};
@@ -81,6 +82,8 @@ pub struct Series {
     pub grid: Option<Grid>,
     /// Name of the transfer syntax, or the other format.
     pub transfer_syntax: String,
+    /// Transfer Syntax UID (0002,0010); empty for other formats.
+    pub transfer_syntax_uid: String,
     /// Of the values; empty when the header names none.
     pub unit: String,
     /// Red, green and blue.
@@ -148,6 +151,11 @@ impl<S: Source> Catalog<S> {
     /// Path of a file of the ledger.
     pub fn item(&self, file: FileId) -> Option<&Item<S>> {
         self.store.items.get(file.0 as usize)
+    }
+
+    /// Every DICOM file with pixels, duplicates included, in the order of arrival.
+    pub fn dicom_files(&self) -> impl Iterator<Item = (FileId, &Item<S>, &DicomFile)> {
+        self.store.instances.iter().map(|i| (i.file, &self.store.items[i.file.0 as usize], &*i.dicom))
     }
 
     /// Files of a series, in slot order, each once.

@@ -8,6 +8,8 @@
 mod archive;
 mod catalog;
 pub mod dicom;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod disk;
 pub mod group;
 pub mod header;
 mod item;

@@ -40,20 +40,16 @@ impl Lister {
 
     /// Every stack of a grouping.
     pub(crate) fn stacks(&mut self, grouping: &Grouping, instances: &[Instance]) {
-        let series_of = |stack: &Stack| {
-            let header = &instances[stack.middle()?.instance].header;
-            Some((header.study_uid.clone(), header.series_uid.clone()))
-        };
-        let mut totals: HashMap<(String, String), u32> = HashMap::new();
-        for key in grouping.stacks.iter().filter_map(series_of) {
-            *totals.entry(key).or_default() += 1;
-        }
-        let mut counts: HashMap<(String, String), u32> = HashMap::new();
+        let mut totals: HashMap<usize, u32> = HashMap::new();
         for stack in &grouping.stacks {
-            let (Some(middle), Some(key)) = (stack.middle(), series_of(stack)) else { continue };
-            let count = counts.entry(key.clone()).or_default();
+            *totals.entry(stack.series).or_default() += 1;
+        }
+        let mut counts: HashMap<usize, u32> = HashMap::new();
+        for stack in &grouping.stacks {
+            let Some(middle) = stack.middle() else { continue };
+            let count = counts.entry(stack.series).or_default();
             *count += 1;
-            let place = (*count, if key.1.is_empty() { *count } else { totals[&key] });
+            let place = (*count, totals[&stack.series]);
             let header = &instances[middle.instance].header;
             let study = self.study(&header.study_uid, &header.texts);
             self.series.push(series_of_stack(stack, middle.frame, header, instances, study, place));
@@ -96,6 +92,7 @@ fn series_of_header(header: &InstanceHeader, study: usize) -> Series {
         time_rule: None,
         grid: None,
         transfer_syntax: header.transfer_syntax.clone(),
+        transfer_syntax_uid: header.transfer_syntax_uid.clone(),
         unit: String::new(),
         colour: false,
         monochrome1: false,
@@ -143,6 +140,12 @@ fn series_of_stack(
     }
     for (text, n) in counted {
         warnings.push(if n > 1 { format!("{text} ({n} files)") } else { text.to_owned() });
+    }
+    if header.series_uid.is_empty() && files.len() > 1 {
+        warnings.push(
+            "The files have no Series Instance UID (0020,000E); they were put together by frame of reference, modality, series number and description."
+                .into(),
+        );
     }
     let lossy = ordered.iter().find_map(|i| instances[*i].header.lossy.clone());
     let pixels = header.pixels.as_ref();

@@ -166,6 +166,7 @@ pub(crate) fn list(found: &RasterFile, ledger: &mut InstanceLedger, lister: &mut
         time_rule: None,
         grid: Grid::picture(columns, rows, 1).ok(),
         transfer_syntax: found.kind.name().into(),
+        transfer_syntax_uid: String::new(),
         unit: String::new(),
         colour: found.colour,
         monochrome1: false,

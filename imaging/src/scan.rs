@@ -242,6 +242,7 @@ impl<S: Source> Scanner<S> {
         if dicom.pixel_data.is_none() {
             let mut header = header::read(&dicom.object, None, 0);
             header.transfer_syntax = dicom.transfer_syntax.name.to_owned();
+            header.transfer_syntax_uid = dicom.transfer_syntax.uid.clone();
             let what = if header.modality.is_empty() { "Object" } else { header.modality.as_str() };
             let reason = format!("{what} without a picture.");
             self.without_picture.push((header, reason.clone()));
@@ -266,6 +267,7 @@ impl<S: Source> Scanner<S> {
         };
         let mut header = header::read(&dicom.object, Some(layout), format.frames);
         header.transfer_syntax = dicom.transfer_syntax.name.to_owned();
+        header.transfer_syntax_uid = dicom.transfer_syntax.uid.clone();
         if dicom.transfer_syntax.lossy && header.lossy.is_none() {
             header.lossy = Some(format!("lossy ({})", dicom.transfer_syntax.name));
         }

@@ -48,6 +48,8 @@ struct Candidate<'a> {
 /// What one grid can hold.
 #[derive(Clone, Debug)]
 pub struct Stack {
+    /// Counts the series of a grouping; the stacks of one series share it.
+    pub series: usize,
     /// Frames by time point, then slice; `None` where there is no image.
     pub slots: Vec<Option<FrameRef>>,
     /// Columns, rows, slices, and where they lie.
@@ -91,7 +93,7 @@ pub struct Grouping {
 pub fn group(instances: &[Instance]) -> Grouping {
     let (kept, mut fates) = split::drop_duplicates(instances);
     let mut stacks = Vec::new();
-    for series in split::by_series(instances, &kept) {
+    for (number, series) in split::by_series(instances, &kept).into_iter().enumerate() {
         let mut candidates = Vec::new();
         for &index in &series {
             let header = &instances[index].header;
@@ -109,7 +111,7 @@ pub fn group(instances: &[Instance]) -> Grouping {
         let mut left_over = Vec::new();
         for members in groups {
             for placed in place::place(members) {
-                stacks.push(placed.stack);
+                stacks.push(Stack { series: number, ..placed.stack });
                 left_over.extend(placed.left_over);
             }
         }

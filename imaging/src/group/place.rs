@@ -91,6 +91,7 @@ fn place_pictures(members: &mut [Candidate]) -> Placed {
         if cine { members.iter().filter_map(|c| c.frame.time.cine_s).collect() } else { Vec::new() };
     Placed {
         stack: Stack {
+            series: 0,
             slots: members.iter().map(|c| Some(c.at)).collect(),
             grid,
             time_points,
@@ -167,6 +168,7 @@ fn place_slices<'a>(members: &[Candidate<'a>]) -> (Placed, Vec<Candidate<'a>>) {
         }
     }
     let stack = Stack {
+        series: 0,
         slots,
         grid: g.grid,
         time_points: time_points as u32,

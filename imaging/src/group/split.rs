@@ -56,9 +56,8 @@ pub(super) fn by_series(instances: &[Instance], kept: &[usize]) -> Vec<Vec<usize
         let header = &instances[index].header;
         let arrival = studies.len();
         let study = *studies.entry(&header.study_uid).or_insert(arrival);
-        // Without a Series Instance UID (0020,000E) a file is a series of its own.
         let uid = match header.series_uid.as_str() {
-            "" => format!("file {index}"),
+            "" => substitute_uid(header, index),
             uid => uid.to_owned(),
         };
         let next = series.len();
@@ -70,6 +69,17 @@ pub(super) fn by_series(instances: &[Instance], kept: &[usize]) -> Vec<Vec<usize
     }
     series.sort_by_key(|(study, number, _)| (*study, number.unwrap_or(i32::MAX)));
     series.into_iter().map(|(_, _, members)| members).collect()
+}
+
+/// Without a Series Instance UID (0020,000E), as some anonymizers leave it, files of one frame of reference
+/// with the same number and description are one series; others are a series each.
+fn substitute_uid(header: &InstanceHeader, index: usize) -> String {
+    if header.frame_of_reference_uid.is_empty() {
+        return format!("file {index}");
+    }
+    let number = header.series_number.map_or(String::new(), |n| n.to_string());
+    let description = &header.texts.series_description;
+    [&header.frame_of_reference_uid, &header.modality, &number, description].map(String::as_str).join("\\")
 }
 
 /// Whether a frame has a place in the patient.

@@ -46,6 +46,8 @@ pub struct InstanceHeader {
     pub pixels: Option<PixelLayout>,
     /// Name of the transfer syntax.
     pub transfer_syntax: String,
+    /// (0002,0010); empty where the file names none.
+    pub transfer_syntax_uid: String,
     /// How the pixels were compressed with loss, in words.
     pub lossy: Option<String>,
     /// One per frame of the pixel data.

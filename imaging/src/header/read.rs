@@ -56,6 +56,10 @@ pub fn read(object: &InMemDicomObject, pixels: Option<PixelLayout>, frame_count:
                 "The header describes {groups} frames, the pixel data has {frame_count}; the others are placed by what is shared."
             ));
         }
+        if header.sop_class_uid.is_empty() {
+            let what = "SOP Class UID (0008,0016) is empty: the image is taken for what its attributes say.";
+            header.warnings.push(what.into());
+        }
         if object.iter().any(|e| e.header().tag.0 & 0xff01 == 0x6000) {
             header.warnings.push("Overlay planes (60xx) are not drawn.".into());
         }

@@ -159,6 +159,7 @@ pub(crate) fn list<S: Source>(
         time_rule: (header.time_points > 1).then(|| "fourth dimension (pixdim[4])".into()),
         grid: Some(header.grid.clone()),
         transfer_syntax: if header.gzip { format!("{format} (gzip)") } else { format.into() },
+        transfer_syntax_uid: String::new(),
         unit: String::new(),
         colour: matches!(header.data_type, DataType::Rgb24 | DataType::Rgba32),
         monochrome1: false,
