@@ -83,6 +83,29 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
             style:top=cell(|p| p.cell.y)
             style:width=cell(|p| p.cell.width)
             style:height=cell(|p| p.cell.height)
+            // Here and not on the picture: Leptos takes at most 26 attributes on one element.
+            on:contextmenu=move |e| e.prevent_default()
+            on:auxclick=move |e| e.prevent_default()
+            on:focusin=move |_| {
+                if ctx.workspace.with_untracked(|w| w.active != id) {
+                    ctx.workspace.update(|w| w.active = id);
+                }
+            }
+            on:dblclick=move |_| {
+                if ctx.workspace.with_untracked(|w| !w.tool.measures() && w.tool != Tool::Crosshair) {
+                    ctx.dispatch(Action::Maximise);
+                }
+            }
+            on:dragover=move |e| e.prevent_default()
+            on:drop=move |e| {
+                let Some(series) = e.data_transfer().and_then(|t| crate::studies::dragged_series(&t)) else { return };
+                e.prevent_default();
+                ctx.send(protocol::Command::Load { series });
+                let known = ctx.workspace.try_update(|w| w.show_in(id, series)).unwrap_or(false);
+                if !known {
+                    ctx.show_series(series);
+                }
+            }
         >
             <PanelHeader id=id shown=shown />
             <div
@@ -109,28 +132,6 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
                 on:pointercancel=move |e| pointer.cancelled(&e)
                 on:pointerleave=move |_| pointer.left()
                 on:wheel=move |e| pointer.wheel(&e)
-                on:contextmenu=move |e| e.prevent_default()
-                on:auxclick=move |e| e.prevent_default()
-                on:focus=move |_| {
-                    if ctx.workspace.with_untracked(|w| w.active != id) {
-                        ctx.workspace.update(|w| w.active = id);
-                    }
-                }
-                on:dblclick=move |_| {
-                    if ctx.workspace.with_untracked(|w| !w.tool.measures() && w.tool != Tool::Crosshair) {
-                        ctx.dispatch(Action::Maximise);
-                    }
-                }
-                on:dragover=move |e| e.prevent_default()
-                on:drop=move |e| {
-                    let Some(series) = e.data_transfer().and_then(|t| crate::studies::dragged_series(&t)) else { return };
-                    e.prevent_default();
-                    ctx.send(protocol::Command::Load { series });
-                    let known = ctx.workspace.try_update(|w| w.show_in(id, series)).unwrap_or(false);
-                    if !known {
-                        ctx.show_series(series);
-                    }
-                }
             >
                 <Show when=move || overlays.get()>
                     <Marks id=id shown=shown />
