@@ -1,1 +1,24 @@
 //! wgpu: device, volumes, drawing passes, kernels with their CPU twins, the self-check.
+//!
+//! Whatever the GPU computes is stated a second time as plain Rust (the twin). The twin is the fallback where
+//! there is no GPU, the truth in tests, and what the self-check holds the user's own GPU against.
+
+pub mod compare;
+pub mod display;
+mod gpu;
+pub mod kernels;
+mod lost;
+mod readback;
+mod self_check;
+#[cfg(target_arch = "wasm32")]
+mod surface;
+mod volume;
+
+pub use gpu::{BackendKind, Gpu, GpuError};
+pub use readback::{ReadbackError, read_rgba8};
+pub use self_check::{CheckRow, self_check};
+#[cfg(target_arch = "wasm32")]
+pub use surface::{CanvasSurface, Frame, SurfaceError};
+pub use volume::{ArrivedSlices, GpuVolume, VolumeError, VoxelFormat};
+/// Re-exported so that callers name the same wgpu.
+pub use wgpu;

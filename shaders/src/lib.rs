@@ -1,1 +1,93 @@
 //! All WGSL as plain data.
+//!
+//! A shader is its parts laid end to end, nothing more: what the naga test validates is byte for byte what
+//! the browser compiles, and a line number in its error message can be counted by hand.
+
+/// One file of WGSL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Path below `shaders/`.
+    pub path: &'static str,
+    /// Its content.
+    pub text: &'static str,
+}
+
+/// A shader as it is handed to the GPU: the parts in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shader {
+    /// Label in error messages and in the registry of kernels.
+    pub name: &'static str,
+    /// Whether it draws (and must then also run on WebGL2) or computes.
+    pub draws: bool,
+    /// What it is made of.
+    pub parts: &'static [Part],
+}
+
+impl Shader {
+    /// The whole text.
+    pub fn source(&self) -> String {
+        let mut text = String::with_capacity(self.parts.iter().map(|part| part.text.len() + 1).sum());
+        for part in self.parts {
+            text.push_str(part.text);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+macro_rules! part {
+    ($path:literal) => {
+        Part { path: $path, text: include_str!(concat!("../", $path)) }
+    };
+}
+
+const FIXED: Part = part!("shared/fixed.wgsl");
+const SLICE_PARAMS: Part = part!("shared/slice_params.wgsl");
+const SLICE: Part = part!("display/slice.wgsl");
+
+/// Draws panels of volumes whose voxels lie in the texture at their own index.
+pub const SLICE_DIRECT: Shader = Shader {
+    name: "slice",
+    draws: true,
+    parts: &[FIXED, SLICE_PARAMS, part!("shared/texel_direct.wgsl"), SLICE],
+};
+
+/// Draws panels of volumes that exceed the limits of a 3D texture and are wrapped into one.
+pub const SLICE_WRAPPED: Shader = Shader {
+    name: "slice, wrapped",
+    draws: true,
+    parts: &[FIXED, SLICE_PARAMS, part!("shared/texel_wrapped.wgsl"), SLICE],
+};
+
+/// Value range and histogram.
+pub const HISTOGRAM: Shader =
+    Shader { name: "histogram", draws: false, parts: &[part!("kernels/histogram.wgsl")] };
+
+/// Every shader there is. The validation test and the registry of kernels walk this list.
+pub const ALL: &[Shader] = &[SLICE_DIRECT, SLICE_WRAPPED, HISTOGRAM];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_wgsl_file_is_part_of_a_shader() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let listed: BTreeSet<String> =
+            ALL.iter().flat_map(|s| s.parts).map(|part| part.path.to_owned()).collect();
+        let mut found = BTreeSet::new();
+        for folder in ["display", "kernels", "shared"] {
+            for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+                found.insert(format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy()));
+            }
+        }
+        assert_eq!(listed, found);
+    }
+
+    #[test]
+    fn a_shader_is_its_parts_end_to_end() {
+        let text = SLICE_DIRECT.source();
+        assert!(text.starts_with(FIXED.text) && text.ends_with(&format!("{}\n", SLICE.text)));
+    }
+}

@@ -1,0 +1,69 @@
+//! A small known answer through every kernel on the user's own GPU.
+//!
+//! Drivers and browsers miscompile; a kernel that differs from its twin here must not be used here.
+
+use crate::gpu::Gpu;
+use crate::kernels::{ALL, Extent, Outcome};
+
+/// One case of one kernel, as the self-check page shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckRow {
+    /// Name in the registry.
+    pub kernel: &'static str,
+    /// Which case.
+    pub case: String,
+    /// Whether the GPU's answer is the twin's, within the tolerance. Also true where the twin itself is used.
+    pub passed: bool,
+    /// Within the tolerance; 0 where the case failed or did not run.
+    pub max_difference: f64,
+    /// Absolute and relative.
+    pub tolerance: String,
+    /// On the GPU, upload and read-back included.
+    pub gpu_ms: f64,
+    /// In the twin.
+    pub cpu_ms: f64,
+    /// The first difference, or why the kernel does not run here; empty when it passed.
+    pub detail: String,
+}
+
+impl CheckRow {
+    fn new(kernel: &crate::kernels::Kernel, outcome: Outcome) -> Self {
+        let (passed, max_difference, detail) = match outcome.result {
+            Ok(difference) => (true, difference, String::new()),
+            Err(detail) => (false, 0.0, detail),
+        };
+        Self {
+            kernel: kernel.name,
+            case: outcome.case,
+            passed,
+            max_difference,
+            tolerance: kernel.tolerance.to_string(),
+            gpu_ms: outcome.gpu_ms,
+            cpu_ms: outcome.cpu_ms,
+            detail,
+        }
+    }
+}
+
+/// Walks the registry.
+pub async fn self_check(gpu: &Gpu) -> Vec<CheckRow> {
+    let mut rows = Vec::new();
+    for kernel in ALL {
+        if kernel.computes && !gpu.can_compute() {
+            rows.push(CheckRow {
+                kernel: kernel.name,
+                case: "not run".to_owned(),
+                passed: true,
+                max_difference: 0.0,
+                tolerance: kernel.tolerance.to_string(),
+                gpu_ms: 0.0,
+                cpu_ms: 0.0,
+                detail: "no compute shaders here: the CPU twin is used".to_owned(),
+            });
+            continue;
+        }
+        let outcomes = (kernel.check)(gpu, Extent::SelfCheck).await;
+        rows.extend(outcomes.into_iter().map(|outcome| CheckRow::new(kernel, outcome)));
+    }
+    rows
+}

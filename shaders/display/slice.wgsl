@@ -1,0 +1,274 @@
+// One panel: a plane or a thick slab of a volume, through the window, to 8-bit grey or colour.
+// Trilinear interpolation is written out on textureLoad, because hardware filters round weights to 8 bits and
+// cannot leave padding out. The CPU twin (display/slice/cpu.rs) states the same rules in the same order.
+
+// params.mode.x
+const FORMAT_INTEGER: u32 = 0u;
+const FORMAT_FLOAT: u32 = 1u;
+const FORMAT_COLOUR: u32 = 2u;
+// params.mode.y
+const SLAB_MAX: u32 = 0u;
+const SLAB_MIN: u32 = 1u;
+const SLAB_MEAN: u32 = 2u;
+// params.mode.z
+const VOI_LINEAR: u32 = 0u;
+const VOI_SIGMOID: u32 = 1u;
+const VOI_STEP: u32 = 2u;
+const VOI_TABLE: u32 = 3u;
+// params.mode.w
+const BIT_LINEAR: u32 = 1u;   // interpolate between voxels
+const BIT_MASKED: u32 = 2u;   // some voxels may hold no measurement
+const BIT_INVERT: u32 = 4u;
+const BIT_EMPTY: u32 = 8u;    // nothing of the volume can be seen
+
+@group(0) @binding(1) var volume: texture_3d<i32>;
+@group(0) @binding(2) var table: texture_2d<u32>;
+
+struct Sample {
+    value: f32,
+    valid: bool,
+}
+
+@vertex
+fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
+    // One triangle over the whole target; the scissor cuts out the panel.
+    let x = f32(i32(index & 1u) * 4 - 1);
+    let y = f32(i32(index >> 1u) * 4 - 1);
+    return vec4<f32>(x, y, 0.0, 1.0);
+}
+
+fn load(voxel: vec3<i32>) -> i32 {
+    return textureLoad(volume, texel_of(voxel), 0).x;
+}
+
+fn value_of(texel: i32) -> f32 {
+    if params.mode.x == FORMAT_FLOAT {
+        return bitcast<f32>(texel);
+    }
+    return f32(texel);
+}
+
+fn has_arrived(slice: i32) -> bool {
+    let bit = u32(slice) >> params.wrap.z;
+    let word = params.arrived[min(bit >> 7u, 15u)][(bit >> 5u) & 3u];
+    return ((word >> (bit & 31u)) & 1u) == 1u;
+}
+
+/// A voxel that may hold no measurement: not arrived, padding, or not a finite number.
+fn load_masked(voxel: vec3<i32>) -> Sample {
+    let texel = load(voxel);
+    // Told from the bits: shader compilers may assume that no float is NaN.
+    if params.mode.x == FORMAT_FLOAT && (texel & 0x7f800000) == 0x7f800000 {
+        return Sample(0.0, false);
+    }
+    let value = value_of(texel);
+    let padded = value >= params.padding_and_table.x && value <= params.padding_and_table.y;
+    return Sample(value, !padded && has_arrived(voxel.z));
+}
+
+/// `position` has half a voxel added, so its whole part is the nearest voxel.
+fn is_inside(position: Fixed3) -> bool {
+    return all(vec3<u32>(position.hi) < vec3<u32>(params.dims.xyz));
+}
+
+fn sample_linear(position: Fixed3) -> f32 {
+    let p = fixed_minus_half(position);
+    let f = fixed_fraction(p);
+    let last = params.dims.xyz - vec3<i32>(1);
+    let a = clamp(p.hi, vec3<i32>(0), last);
+    let b = clamp(p.hi + vec3<i32>(1), vec3<i32>(0), last);
+    let v000 = value_of(load(a));
+    let v100 = value_of(load(vec3<i32>(b.x, a.y, a.z)));
+    let v010 = value_of(load(vec3<i32>(a.x, b.y, a.z)));
+    let v110 = value_of(load(vec3<i32>(b.x, b.y, a.z)));
+    let v001 = value_of(load(vec3<i32>(a.x, a.y, b.z)));
+    let v101 = value_of(load(vec3<i32>(b.x, a.y, b.z)));
+    let v011 = value_of(load(vec3<i32>(a.x, b.y, b.z)));
+    let v111 = value_of(load(b));
+    let v00 = v000 + (v100 - v000) * f.x;
+    let v10 = v010 + (v110 - v010) * f.x;
+    let v01 = v001 + (v101 - v001) * f.x;
+    let v11 = v011 + (v111 - v011) * f.x;
+    let v0 = v00 + (v10 - v00) * f.y;
+    let v1 = v01 + (v11 - v01) * f.y;
+    return v0 + (v1 - v0) * f.z;
+}
+
+/// The nearest voxel decides whether there is a value; neighbours without one have no weight.
+fn sample_masked(position: Fixed3) -> Sample {
+    let nearest = load_masked(position.hi);
+    if !nearest.valid || (params.mode.w & BIT_LINEAR) == 0u {
+        return nearest;
+    }
+    let p = fixed_minus_half(position);
+    let f = fixed_fraction(p);
+    let last = params.dims.xyz - vec3<i32>(1);
+    var sum = 0.0;
+    var weights = 0.0;
+    var all_valid = true;
+    for (var corner = 0u; corner < 8u; corner++) {
+        let upper = vec3<u32>(corner & 1u, (corner >> 1u) & 1u, corner >> 2u);
+        let voxel = clamp(p.hi + vec3<i32>(upper), vec3<i32>(0), last);
+        let w = select(vec3<f32>(1.0) - f, f, upper == vec3<u32>(1u));
+        let s = load_masked(voxel);
+        all_valid = all_valid && s.valid;
+        if s.valid {
+            // Weighed as a difference from the nearest voxel: equal neighbours give exactly their value.
+            sum += w.x * w.y * w.z * (s.value - nearest.value);
+            weights += w.x * w.y * w.z;
+        }
+    }
+    if all_valid {
+        return Sample(sample_linear(position), true);
+    }
+    // The nearest voxel weighs at least 1/8.
+    return Sample(nearest.value + sum / weights, true);
+}
+
+fn sample_at(position: Fixed3) -> Sample {
+    if (params.mode.w & BIT_MASKED) != 0u {
+        return sample_masked(position);
+    }
+    if (params.mode.w & BIT_LINEAR) != 0u {
+        return Sample(sample_linear(position), true);
+    }
+    return Sample(value_of(load(position.hi)), true);
+}
+
+/// First and last sample that may lie inside: bounds from f32, widened by what f32 may be wrong.
+fn sample_range(first: Fixed3, away: Fixed3, count: i32) -> vec2<i32> {
+    let p = fixed_approximate(first);
+    let d = fixed_approximate(away);
+    let dims = vec3<f32>(params.dims.xyz);
+    var lo = 0.0;
+    var hi = f32(count - 1);
+    for (var axis = 0; axis < 3; axis++) {
+        let step = abs(d[axis]);
+        if step > 1e-6 {
+            let slack = 2.0 + (abs(p[axis]) + dims[axis]) * 1e-6 / step;
+            let enter = -p[axis] / d[axis];
+            let leave = (dims[axis] - p[axis]) / d[axis];
+            lo = max(lo, min(enter, leave) - slack);
+            hi = min(hi, max(enter, leave) + slack);
+        }
+    }
+    return vec2<i32>(i32(floor(lo)), min(i32(ceil(max(hi, -1.0))), count - 1));
+}
+
+fn sample_slab(first: Fixed3, away: Fixed3, count: i32) -> Sample {
+    let range = sample_range(first, away, count);
+    var position = fixed_add(first, fixed_times(away, u32(range.x)));
+    var result = 0.0;
+    var samples = 0.0;
+    for (var k = range.x; k <= range.y; k++) {
+        if is_inside(position) {
+            let s = sample_at(position);
+            if s.valid {
+                if params.mode.y == SLAB_MEAN {
+                    result += s.value;
+                } else if samples == 0.0 {
+                    result = s.value;
+                } else if params.mode.y == SLAB_MAX {
+                    result = max(result, s.value);
+                } else {
+                    result = min(result, s.value);
+                }
+                samples += 1.0;
+            }
+        }
+        position = fixed_add(position, away);
+    }
+    if samples == 0.0 {
+        return Sample(0.0, false);
+    }
+    if params.mode.y == SLAB_MEAN {
+        result = result / samples;
+    }
+    return Sample(result, true);
+}
+
+/// PS3.3 C.11.2, with rescale and window already folded into one centre and scale by the host.
+fn grey_of(value: f32) -> f32 {
+    if params.mode.z == VOI_TABLE {
+        let last = params.panel.z * params.panel.w - 1;
+        let index = floor(value * params.padding_and_table.z + params.padding_and_table.w + 0.5);
+        let entry = i32(clamp(index, 0.0, f32(last)));
+        return f32(textureLoad(table, vec2<i32>(entry % params.panel.z, entry / params.panel.z), 0).x);
+    }
+    let distance = (value - params.voi.x) - params.voi.y;
+    let t = distance * params.voi.z;
+    var y = clamp(t + params.voi.w, 0.0, 1.0);
+    if params.mode.z == VOI_SIGMOID {
+        y = 1.0 / (1.0 + exp(clamp(-4.0 * t, -80.0, 80.0)));
+    } else if params.mode.z == VOI_STEP {
+        y = select(0.0, 1.0, t > 0.0);
+    }
+    return floor(y * 255.0 + 0.5);
+}
+
+fn colour_at_voxel(voxel: vec3<i32>) -> vec3<f32> {
+    let texel = bitcast<u32>(load(voxel));
+    return vec3<f32>(vec3<u32>(texel & 0xffu, (texel >> 8u) & 0xffu, (texel >> 16u) & 0xffu));
+}
+
+fn colour_at(position: Fixed3) -> vec3<f32> {
+    if (params.mode.w & BIT_LINEAR) == 0u {
+        return colour_at_voxel(position.hi);
+    }
+    let p = fixed_minus_half(position);
+    let f = fixed_fraction(p);
+    let last = params.dims.xyz - vec3<i32>(1);
+    let a = clamp(p.hi, vec3<i32>(0), last);
+    let b = clamp(p.hi + vec3<i32>(1), vec3<i32>(0), last);
+    let c000 = colour_at_voxel(a);
+    let c100 = colour_at_voxel(vec3<i32>(b.x, a.y, a.z));
+    let c010 = colour_at_voxel(vec3<i32>(a.x, b.y, a.z));
+    let c110 = colour_at_voxel(vec3<i32>(b.x, b.y, a.z));
+    let c001 = colour_at_voxel(vec3<i32>(a.x, a.y, b.z));
+    let c101 = colour_at_voxel(vec3<i32>(b.x, a.y, b.z));
+    let c011 = colour_at_voxel(vec3<i32>(a.x, b.y, b.z));
+    let c111 = colour_at_voxel(b);
+    let c00 = c000 + (c100 - c000) * f.x;
+    let c10 = c010 + (c110 - c010) * f.x;
+    let c01 = c001 + (c101 - c001) * f.x;
+    let c11 = c011 + (c111 - c011) * f.x;
+    let c0 = c00 + (c10 - c00) * f.y;
+    let c1 = c01 + (c11 - c01) * f.y;
+    return floor(c0 + (c1 - c0) * f.z + vec3<f32>(0.5));
+}
+
+@fragment
+fn draw(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
+    if (params.mode.w & BIT_EMPTY) != 0u {
+        return params.background;
+    }
+    let pixel = vec2<u32>(vec2<i32>(at.xy) - params.panel.xy);
+    let origin = Fixed3(params.origin_hi.xyz, params.origin_lo.xyz);
+    let right = Fixed3(params.right_hi.xyz, params.right_lo.xyz);
+    let down = Fixed3(params.down_hi.xyz, params.down_lo.xyz);
+    let first = fixed_add(fixed_add(origin, fixed_times(right, pixel.x)), fixed_times(down, pixel.y));
+
+    if params.mode.x == FORMAT_COLOUR {
+        if !is_inside(first) || !has_arrived(first.hi.z) {
+            return params.background;
+        }
+        let colour = colour_at(first);
+        let shown = select(colour, vec3<f32>(255.0) - colour, vec3<bool>((params.mode.w & BIT_INVERT) != 0u));
+        return vec4<f32>(shown / 255.0, 1.0);
+    }
+
+    var s = Sample(0.0, false);
+    if params.dims.w == 1 {
+        if is_inside(first) {
+            s = sample_at(first);
+        }
+    } else {
+        s = sample_slab(first, Fixed3(params.away_hi.xyz, params.away_lo.xyz), params.dims.w);
+    }
+    if !s.valid {
+        return params.background;
+    }
+    let grey = grey_of(s.value);
+    let shown = select(grey, 255.0 - grey, (params.mode.w & BIT_INVERT) != 0u);
+    return vec4<f32>(vec3<f32>(shown / 255.0), 1.0);
+}
