@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::devtools::DevTools;
 use crate::driver::Driver;
 use crate::process::Scratch;
 use crate::proxy::Proxy;
@@ -116,6 +117,11 @@ impl Bench {
     /// The browser.
     pub fn driver(&self) -> &Driver {
         &self.driver
+    }
+
+    /// A connection to the whole browser, workers included.
+    pub fn devtools(&self) -> Result<DevTools, Error> {
+        DevTools::connect(self.driver.debugger())
     }
 
     /// The proxy that counts, unless it was declined.

@@ -17,6 +17,7 @@ pub struct Driver {
     process: Process,
     port: u16,
     session: String,
+    debugger: String,
     profile: Scratch,
 }
 
@@ -142,10 +143,12 @@ impl Driver {
             "goog:chromeOptions": options,
             "goog:loggingPrefs": { "browser": "ALL" },
         } } });
-        let mut this = Self { process, port, session: String::new(), profile };
+        let mut this = Self { process, port, session: String::new(), debugger: String::new(), profile };
         let answer = this.call("POST", "/session", Some(&capabilities))?;
         this.session =
             answer["sessionId"].as_str().ok_or_else(|| Error::Answer("no session id".into()))?.to_owned();
+        let debugger = &answer["capabilities"]["goog:chromeOptions"]["debuggerAddress"];
+        this.debugger = debugger.as_str().unwrap_or_default().replace("localhost", "127.0.0.1");
         Ok(this)
     }
 
@@ -234,6 +237,11 @@ impl Driver {
             .as_array()
             .map(|l| l.iter().map(|e| (text(&e["level"]), text(&e["message"]))).collect())
             .unwrap_or_default())
+    }
+
+    /// Where the browser's own debugger listens.
+    pub fn debugger(&self) -> &str {
+        &self.debugger
     }
 
     /// Profile folder, for tests that look at what was kept.

@@ -6,6 +6,7 @@
 
 pub mod axe;
 mod bench;
+mod devtools;
 mod driver;
 mod error;
 mod http;
@@ -17,6 +18,7 @@ mod server;
 pub mod study;
 
 pub use bench::{Bench, Options};
+pub use devtools::DevTools;
 pub use driver::{Driver, Element, Key};
 pub use error::Error;
 pub use page::{Button, Rect};

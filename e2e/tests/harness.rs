@@ -94,6 +94,12 @@ fn what_is_done_arrives_and_what_goes_wrong_is_told() {
     let tasks = b.long_tasks_ms().unwrap();
     assert!(tasks.iter().any(|(_, ms)| (110.0..400.0).contains(ms)), "{tasks:?}");
 
+    // Memory of a page and of a worker that is still alive.
+    b.driver().run("return fixture.hold(3, 5)", &[]).unwrap();
+    let mut memory = b.devtools().unwrap().wasm_bytes().unwrap();
+    memory.sort();
+    assert_eq!(memory, [("page".to_owned(), 3 * 65_536), ("worker".to_owned(), 5 * 65_536)]);
+
     // Accessibility.
     assert_eq!(b.axe().unwrap(), Vec::new());
     b.driver().run("fixture.faint()", &[]).unwrap();

@@ -1,0 +1,88 @@
+//! Times a 512 × 512 × 300 CT from the drop to the last slice in the real page; prints one JSON object.
+//!
+//! The clock is the page's own, started by the drop event, and stopped by what the engine says it has drawn:
+//! nothing of the driver's latency is in it. Figures only; the tests hold the limits that must not be missed.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use e2e::{Bench, Error, Options, study};
+use serde_json::{Value, json};
+
+const RUNS: usize = 3;
+
+fn first(events: &[Value], after_ms: f64, accept: impl Fn(&Value) -> bool) -> Option<f64> {
+    events.iter().filter(|e| accept(e)).filter_map(|e| e["at"].as_f64()).find(|at| *at >= after_ms)
+}
+
+fn run(b: &Bench, paths: &[std::path::PathBuf], query: &str) -> Result<Value, Error> {
+    let backend = b.open_ready(query)?;
+    let paint = b.driver().run("return window.__e2e.paints['first-contentful-paint']", &[])?;
+    let start_up = b.long_tasks_ms()?;
+    b.drop_files(paths)?;
+    b.loaded()?;
+    let dropped = b.driver().run("return window.__e2e.dropped", &[])?.as_f64().unwrap_or(f64::NAN);
+    let (drawn, loaded) = (b.events("drawn")?, b.events("loaded")?);
+    let begun = first(&loaded, dropped, |e| e["done"].as_f64() > Some(0.0)).unwrap_or(f64::NAN);
+    let ended = first(&loaded, dropped, |e| e["done"] == e["total"]).unwrap_or(f64::NAN);
+    let image = first(&drawn, begun, |_| true).unwrap_or(f64::NAN);
+    let longest = |tasks: &[(f64, f64)]| tasks.iter().map(|t| t.1).fold(0.0, f64::max);
+    let tasks: Vec<_> = b.long_tasks_ms()?.into_iter().filter(|t| t.0 >= dropped).collect();
+    let mut memory = b.devtools()?;
+    let memory = memory.wasm_bytes()?;
+    let of = |kind: &str| memory.iter().filter(|m| m.0 == kind).map(|m| m.1).sum::<u64>();
+    b.expect_calm()?;
+    let adapter =
+        b.driver().run("return document.querySelector('.badge-adapter')?.textContent ?? ''", &[])?;
+    Ok(json!({
+        "backend": backend,
+        "adapter": adapter,
+        "first_paint_ms": paint,
+        "start_up_longest_task_ms": longest(&start_up),
+        "first_image_ms": image - dropped,
+        "all_slices_ms": ended - dropped,
+        "ui_tasks_over_50_ms": tasks.len(),
+        "ui_longest_task_ms": longest(&tasks),
+        "engine_wasm_bytes": of("worker"),
+        "page_wasm_bytes": of("page"),
+    }))
+}
+
+fn measure() -> Result<Value, Error> {
+    let spec = study::large_ct();
+    let volume_bytes: u64 = spec.dims.iter().map(|n| u64::from(*n)).product::<u64>() * 2;
+    let mut figures = Vec::new();
+    for query in ["?backend=webgpu", "?backend=webgl2", "?backend=cpu"] {
+        // Through no proxy: it would be a third process on two cores.
+        let b = Bench::start(Options { proxy: false, ..Options::default() })?;
+        let paths = b.write_series(&spec)?;
+        for _ in 0..RUNS {
+            // What the run before left to the garbage collector is not this run's.
+            b.driver().go("about:blank")?;
+            std::thread::sleep(Duration::from_millis(500));
+            match run(&b, &paths, query) {
+                Ok(value) => figures.push(value),
+                Err(error) => figures.push(json!({ "backend": query, "failed": error.to_string() })),
+            }
+        }
+    }
+    Ok(json!({
+        "dims": spec.dims,
+        "volume_bytes": volume_bytes,
+        "wasm_limit_bytes": volume_bytes * 3 / 2 + 100_000_000,
+        "runs": figures,
+    }))
+}
+
+fn main() -> ExitCode {
+    match measure() {
+        Ok(value) => {
+            println!("{value:#}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
