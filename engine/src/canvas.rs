@@ -1,0 +1,204 @@
+//! The one canvas: drawn by WebGPU, by WebGL2, or by the CPU twin through a 2D context.
+//!
+//! One canvas holds every panel because a WebGL2 context belongs to one canvas. A canvas keeps the first kind of
+//! context it gave, so a GPU that fails late costs the canvas; the page is then asked for a new one.
+
+use gpu_kernels::display::slice::{PanelDraw, PanelRect, cpu};
+use gpu_kernels::{ArrivedSlices, BackendKind, GpuError};
+use protocol::{Backend, BackendInfo, Panel, Scene};
+use wasm_bindgen::{Clamped, JsCast};
+use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
+
+use crate::gpu_canvas::GpuCanvas;
+use crate::session::Loaded;
+
+/// What draws.
+pub enum Canvas {
+    /// WebGPU or WebGL2.
+    Gpu(Box<GpuCanvas>),
+    /// The CPU twin; the picture is handed to a 2D context.
+    Cpu(CpuCanvas),
+}
+
+/// A picture read back: width, height, RGBA8.
+pub type Picture = (u32, u32, Vec<u8>);
+
+impl Canvas {
+    /// Draws a scene and hands it to the browser.
+    pub async fn draw(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<(), String> {
+        if scene.width_px == 0 || scene.height_px == 0 {
+            return Ok(());
+        }
+        match self {
+            Self::Gpu(gpu) => gpu.draw(scene, loaded).await,
+            Self::Cpu(cpu) => {
+                cpu.draw(scene, loaded);
+                cpu.present()
+            }
+        }
+    }
+
+    /// The scene as it is on the canvas.
+    pub async fn capture(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<Picture, String> {
+        match self {
+            Self::Gpu(gpu) => gpu.capture(scene, loaded).await,
+            Self::Cpu(cpu) => Ok((cpu.width_px, cpu.height_px, cpu.rgba.clone())),
+        }
+    }
+}
+
+/// What a panel draws of a loaded series; `None` while the series is not there, or its time point does not exist.
+pub fn panel_draw<'a>(panel: &Panel, loaded: &'a [Loaded]) -> Option<(PanelDraw, &'a Loaded)> {
+    let series = loaded.iter().find(|l| l.series == panel.series)?;
+    let volume = series.loader.volume();
+    if panel.time_index >= volume.time_points || panel.width_px == 0 || panel.height_px == 0 {
+        return None;
+    }
+    let rect = PanelRect {
+        x_px: panel.x_px,
+        y_px: panel.y_px,
+        width_px: panel.width_px,
+        height_px: panel.height_px,
+    };
+    Some((PanelDraw::of_view(&panel.view, &volume.grid, volume, rect, panel.window, panel.invert), series))
+}
+
+/// Pixels in wasm memory and the context that shows them.
+pub struct CpuCanvas {
+    canvas: OffscreenCanvas,
+    context: OffscreenCanvasRenderingContext2d,
+    pub rgba: Vec<u8>,
+    pub width_px: u32,
+    pub height_px: u32,
+}
+
+impl CpuCanvas {
+    /// Fails where the canvas has a context of another kind already.
+    pub fn new(canvas: OffscreenCanvas) -> Result<Self, String> {
+        let context = canvas
+            .get_context("2d")
+            .ok()
+            .flatten()
+            .and_then(|c| c.dyn_into::<OffscreenCanvasRenderingContext2d>().ok())
+            .ok_or("The canvas gives no 2D context.")?;
+        Ok(Self { canvas, context, rgba: Vec::new(), width_px: 0, height_px: 0 })
+    }
+
+    /// Makes room for a picture of this size; returns its pixels, opaque black.
+    pub fn begin(&mut self, width_px: u32, height_px: u32) -> &mut [u8] {
+        if (self.width_px, self.height_px) != (width_px, height_px) {
+            self.canvas.set_width(width_px);
+            self.canvas.set_height(height_px);
+            (self.width_px, self.height_px) = (width_px, height_px);
+        }
+        self.rgba.clear();
+        self.rgba.resize(width_px as usize * height_px as usize * 4, 0);
+        for pixel in self.rgba.chunks_exact_mut(4) {
+            pixel[3] = 255;
+        }
+        &mut self.rgba
+    }
+
+    /// Draws with the CPU twin of the slice pass.
+    pub fn draw(&mut self, scene: &Scene, loaded: &[Loaded]) {
+        let stride = scene.width_px as usize * 4;
+        let pixels = self.begin(scene.width_px, scene.height_px);
+        let mut picture = cpu::Picture {
+            pixels,
+            width_px: scene.width_px,
+            height_px: scene.height_px,
+            stride_bytes: stride,
+        };
+        for panel in &scene.panels {
+            let fits = panel.x_px + panel.width_px <= scene.width_px
+                && panel.y_px + panel.height_px <= scene.height_px;
+            let Some((draw, series)) = panel_draw(panel, loaded).filter(|_| fits) else { continue };
+            let volume = series.loader.volume();
+            let mut arrived = ArrivedSlices::none(volume.grid.dims()[2]);
+            for [time_index, slice] in &series.placed {
+                if *time_index == panel.time_index {
+                    arrived.mark(*slice);
+                }
+            }
+            cpu::draw(&draw, volume, panel.time_index, &arrived, &mut picture);
+        }
+    }
+
+    /// Shows what was drawn.
+    pub fn present(&self) -> Result<(), String> {
+        let image =
+            ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.rgba), self.width_px, self.height_px)
+                .map_err(|_| "The browser refused the picture.")?;
+        self.context
+            .put_image_data(&image, 0.0, 0.0)
+            .map_err(|_| "The 2D context refused the picture.".to_owned())
+    }
+}
+
+/// What the badge says of the CPU path.
+pub fn cpu_info(passed_over: Vec<String>) -> BackendInfo {
+    BackendInfo { backend: Backend::Cpu, adapter: "CPU".into(), software: true, passed_over }
+}
+
+/// A canvas that can be drawn on, and why better ways were passed over.
+pub struct Taken {
+    pub canvas: Canvas,
+    pub info: BackendInfo,
+}
+
+/// A canvas was used up by a backend that failed after taking it.
+pub struct Spoilt {
+    /// Not to be tried again.
+    pub backend: Backend,
+    pub why: String,
+}
+
+/// The order in which backends are tried: the forced one first, then what is left of preference.
+pub fn candidates(force: Option<Backend>, spoilt: &[Backend]) -> Vec<Backend> {
+    let all = [Backend::WebGpu, Backend::WebGl2, Backend::Cpu];
+    let first = force.and_then(|f| all.iter().position(|b| *b == f)).unwrap_or(0);
+    all[first..].iter().copied().filter(|b| !spoilt.contains(b)).collect()
+}
+
+/// Takes the canvas for the best backend that works.
+pub async fn take(
+    canvas: OffscreenCanvas,
+    force: Option<Backend>,
+    spoilt: &[Backend],
+    passed_over: &mut Vec<String>,
+) -> Result<Taken, Spoilt> {
+    for backend in candidates(force, spoilt) {
+        let kind = match backend {
+            Backend::WebGpu => BackendKind::WebGpu,
+            Backend::WebGl2 => BackendKind::WebGl2,
+            Backend::Cpu => {
+                let cpu = CpuCanvas::new(canvas).map_err(|why| Spoilt { backend: Backend::WebGl2, why })?;
+                return Ok(Taken { canvas: Canvas::Cpu(cpu), info: cpu_info(std::mem::take(passed_over)) });
+            }
+        };
+        match GpuCanvas::new(canvas.clone(), kind).await {
+            Ok(gpu) => {
+                let info = BackendInfo {
+                    backend,
+                    adapter: gpu.gpu.adapter_name().to_owned(),
+                    software: gpu.gpu.is_software(),
+                    passed_over: std::mem::take(passed_over),
+                };
+                return Ok(Taken { canvas: Canvas::Gpu(Box::new(gpu)), info });
+            }
+            Err(error) => {
+                passed_over.push(format!("{}: {error}", backend.name()));
+                // Without an adapter nothing has touched the canvas on WebGPU, and a WebGL2 context that was
+                // never given leaves it free as well.
+                let untouched = match kind {
+                    BackendKind::WebGl2 => matches!(error, GpuError::NoSurface(..)),
+                    _ => matches!(error, GpuError::NoAdapter(..) | GpuError::NoDevice(..)),
+                };
+                if !untouched {
+                    return Err(Spoilt { backend, why: error.to_string() });
+                }
+            }
+        }
+    }
+    Err(Spoilt { backend: Backend::Cpu, why: "no backend is left to try".into() })
+}

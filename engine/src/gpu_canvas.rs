@@ -1,0 +1,142 @@
+//! The canvas drawn by a GPU, with copies of the volumes that are on the screen.
+//!
+//! One texture holds one time point. Copies follow the loader: what arrived since the last picture is uploaded
+//! before the next one, so a series grows on the screen and an upload never waits for the last slice.
+
+use gpu_kernels::display::slice::{PanelDraw, SlicePass};
+use gpu_kernels::{BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, SurfaceError, VoxelFormat, wgpu};
+use protocol::{Scene, SeriesId};
+use web_sys::OffscreenCanvas;
+
+use crate::canvas::{Picture, panel_draw};
+use crate::session::Loaded;
+
+/// Time points kept on the GPU: a cine over a short dynamic series uploads each of them once.
+const COPIES: usize = 8;
+
+struct Copy {
+    series: SeriesId,
+    time_index: u32,
+    volume: GpuVolume,
+    /// How much of `Loaded::placed` has been looked at.
+    seen: usize,
+    last_used: u64,
+}
+
+/// Device, surface, pass and copies.
+pub struct GpuCanvas {
+    pub gpu: Gpu,
+    surface: CanvasSurface,
+    pass: SlicePass,
+    /// For read-backs, made at the first one.
+    capture_pass: Option<SlicePass>,
+    copies: Vec<Copy>,
+    frame: u64,
+}
+
+impl GpuCanvas {
+    /// Takes the canvas.
+    pub async fn new(canvas: OffscreenCanvas, kind: BackendKind) -> Result<Self, GpuError> {
+        let (gpu, surface) = Gpu::for_canvas(canvas, kind).await?;
+        let pass = SlicePass::new(&gpu, surface.format());
+        Ok(Self { gpu, surface, pass, capture_pass: None, copies: Vec::new(), frame: 0 })
+    }
+
+    /// Brings every volume of the scene onto the GPU.
+    async fn upload(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<(), String> {
+        self.frame += 1;
+        self.copies.retain(|c| loaded.iter().any(|l| l.series == c.series));
+        for panel in &scene.panels {
+            let Some((_, series)) = panel_draw(panel, loaded) else { continue };
+            let volume = series.loader.volume();
+            let known = |c: &Copy| c.series == panel.series && c.time_index == panel.time_index;
+            let at = match self.copies.iter().position(known) {
+                Some(at) => at,
+                None => {
+                    if self.copies.len() >= COPIES
+                        && let Some(oldest) = (0..self.copies.len()).min_by_key(|i| self.copies[*i].last_used)
+                    {
+                        self.copies.swap_remove(oldest);
+                    }
+                    let format = VoxelFormat::of(&volume.voxels);
+                    let copy = GpuVolume::allocate(&self.gpu, volume.grid.dims(), format)
+                        .await
+                        .map_err(|e| e.to_string())?;
+                    self.copies.push(Copy {
+                        series: panel.series,
+                        time_index: panel.time_index,
+                        volume: copy,
+                        seen: 0,
+                        last_used: 0,
+                    });
+                    self.copies.len() - 1
+                }
+            };
+            let copy = &mut self.copies[at];
+            copy.last_used = self.frame;
+            for [time_index, slice] in &series.placed[copy.seen..] {
+                if *time_index == panel.time_index {
+                    copy.volume
+                        .upload_slices(&self.gpu, &volume.voxels, *time_index, *slice, 1)
+                        .map_err(|e| e.to_string())?;
+                }
+            }
+            copy.seen = series.placed.len();
+        }
+        Ok(())
+    }
+
+    /// Draws a scene onto the canvas.
+    pub async fn draw(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<(), String> {
+        self.upload(scene, loaded).await?;
+        self.surface.resize(&self.gpu, scene.width_px, scene.height_px);
+        let frame = match self.surface.frame(&self.gpu) {
+            Ok(frame) => frame,
+            // The next scene draws again; a lost device is noticed by the loop.
+            Err(SurfaceError::NotNow(_) | SurfaceError::Lost) => return Ok(()),
+        };
+        let panels = panels(&self.copies, scene, loaded);
+        let panels: Vec<_> = panels.iter().map(|(draw, volume)| (draw, *volume)).collect();
+        self.pass.draw(&self.gpu, &frame.view, [frame.width_px, frame.height_px], &panels);
+        frame.present(&self.gpu);
+        Ok(())
+    }
+
+    /// Draws a scene into a texture and reads it back.
+    pub async fn capture(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<Picture, String> {
+        self.upload(scene, loaded).await?;
+        let size = wgpu::Extent3d {
+            width: scene.width_px.max(1),
+            height: scene.height_px.max(1),
+            depth_or_array_layers: 1,
+        };
+        let format = wgpu::TextureFormat::Rgba8Unorm;
+        let texture = self.gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("capture"),
+            size,
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let view = texture.create_view(&Default::default());
+        let pass = self.capture_pass.get_or_insert_with(|| SlicePass::new(&self.gpu, format));
+        let panels = panels(&self.copies, scene, loaded);
+        let panels: Vec<_> = panels.iter().map(|(draw, volume)| (draw, *volume)).collect();
+        pass.draw(&self.gpu, &view, [size.width, size.height], &panels);
+        let rgba = gpu_kernels::read_rgba8(&self.gpu, &texture).await.map_err(|e| e.to_string())?;
+        Ok((size.width, size.height, rgba))
+    }
+}
+
+/// What can be drawn of a scene with the copies that exist.
+fn panels<'a>(copies: &'a [Copy], scene: &Scene, loaded: &[Loaded]) -> Vec<(PanelDraw, &'a GpuVolume)> {
+    let find = |panel: &protocol::Panel| {
+        let (draw, _) = panel_draw(panel, loaded)?;
+        let copy = copies.iter().find(|c| c.series == panel.series && c.time_index == panel.time_index)?;
+        Some((draw, &copy.volume))
+    };
+    scene.panels.iter().filter_map(find).collect()
+}
