@@ -112,28 +112,73 @@ pub struct Panel {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The engine draws. Sent again after a device was recreated.
-    Ready { backend: BackendInfo },
+    Ready {
+        backend: BackendInfo,
+    },
     /// The canvas cannot be used any more (context lost, or no GPU context could be had from it): make a new one.
-    CanvasWanted { why: String },
-    Progress { request: RequestId, progress: Progress },
+    CanvasWanted {
+        why: String,
+    },
+    Progress {
+        request: RequestId,
+        progress: Progress,
+    },
     /// Reading is over (or was cancelled): what there is. Replaces what an earlier `Catalog` said.
-    Catalog { request: RequestId, catalog: Catalog, cancelled: bool },
+    Catalog {
+        request: RequestId,
+        catalog: Catalog,
+        cancelled: bool,
+    },
     /// Small picture for the study list, RGBA8, row by row.
-    Thumbnail { series: SeriesId, width: u32, height: u32, rgba: Vec<u8> },
+    Thumbnail {
+        series: SeriesId,
+        width: u32,
+        height: u32,
+        rgba: Vec<u8>,
+    },
     /// A series can be drawn from now on; slices that have not arrived are black.
-    Opened { series: SeriesId, info: VolumeInfo },
+    Opened {
+        series: SeriesId,
+        info: VolumeInfo,
+    },
     /// `done` of `total` slices of this series have arrived; at `total` its numbers are final.
-    Loaded { series: SeriesId, done: u32, total: u32 },
+    Loaded {
+        series: SeriesId,
+        done: u32,
+        total: u32,
+    },
     /// `frame_ms`: from taking up the scene to handing the frame to the browser.
-    Drawn { generation: u32, frame_ms: f64 },
-    Value { query: u32, value: Option<ProbeValue> },
-    RoiValue { query: u32, statistics: Option<RoiStatistics>, message: Option<String> },
-    SelfCheck { rows: Vec<SelfCheckRow>, done: bool },
-    Captured { query: u32, width: u32, height: u32, rgba: Vec<u8> },
+    Drawn {
+        generation: u32,
+        frame_ms: f64,
+    },
+    Value {
+        query: u32,
+        value: Option<ProbeValue>,
+    },
+    RoiValue {
+        query: u32,
+        statistics: Option<RoiStatistics>,
+        message: Option<String>,
+    },
+    SelfCheck {
+        rows: Vec<SelfCheckRow>,
+        done: bool,
+    },
+    Captured {
+        query: u32,
+        width: u32,
+        height: u32,
+        rgba: Vec<u8>,
+    },
     /// The GPU was lost and is back after this long, with the same scene drawn.
-    Recovered { after_ms: f64 },
+    Recovered {
+        after_ms: f64,
+    },
     /// Something failed that the user should see. Names what failed, the value, and what to do.
-    Problem { message: String },
+    Problem {
+        message: String,
+    },
 }
 
 /// Where drawing and computing happen, for the badge and for every report.

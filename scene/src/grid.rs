@@ -31,7 +31,9 @@ pub enum Frame {
 pub enum GridError {
     #[error("the volume has no voxels: dimensions are {0} x {1} x {2}")]
     Empty(u32, u32, u32),
-    #[error("the voxel axes do not span a volume: world_from_voxel has determinant {0}. The spacing or the orientation is zero or not a number.")]
+    #[error(
+        "the voxel axes do not span a volume: world_from_voxel has determinant {0}. The spacing or the orientation is zero or not a number."
+    )]
     Singular(f64),
 }
 

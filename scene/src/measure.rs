@@ -69,7 +69,14 @@ pub struct Roi {
 
 impl Roi {
     /// From a drag between two panel pixels.
-    pub fn from_drag(shape: RoiShape, view: &View, grid: &Grid, viewport: Viewport, a: DVec2, b: DVec2) -> Self {
+    pub fn from_drag(
+        shape: RoiShape,
+        view: &View,
+        grid: &Grid,
+        viewport: Viewport,
+        a: DVec2,
+        b: DVec2,
+    ) -> Self {
         let m = view.world_from_screen(grid, viewport);
         let axes = view.world_from_screen_axes(grid);
         let half = (b - a).abs() * 0.5 * view.world_per_px;
@@ -135,6 +142,9 @@ mod tests {
     #[test]
     fn ellipse_holds_pi_quarters_of_its_box() {
         assert!((RoiShape::Ellipse.area(4.0, 3.0) - 9.42477796).abs() < 1e-6);
-        assert!(RoiShape::Ellipse.contains(DVec2::new(0.7, 0.7)) && !RoiShape::Ellipse.contains(DVec2::new(0.72, 0.72)));
+        assert!(
+            RoiShape::Ellipse.contains(DVec2::new(0.7, 0.7))
+                && !RoiShape::Ellipse.contains(DVec2::new(0.72, 0.72))
+        );
     }
 }

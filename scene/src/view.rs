@@ -157,16 +157,9 @@ impl View {
     /// From panel pixels (x, y) and depth in world units to the world.
     pub fn world_from_screen(&self, grid: &Grid, viewport: Viewport) -> DAffine3 {
         let axes = self.world_from_screen_axes(grid);
-        let scaled = DMat3::from_cols(
-            axes.x_axis * self.world_per_px,
-            axes.y_axis * self.world_per_px,
-            axes.z_axis,
-        );
-        let middle = DVec3::new(
-            f64::from(viewport.width_px) * 0.5,
-            f64::from(viewport.height_px) * 0.5,
-            0.0,
-        );
+        let scaled =
+            DMat3::from_cols(axes.x_axis * self.world_per_px, axes.y_axis * self.world_per_px, axes.z_axis);
+        let middle = DVec3::new(f64::from(viewport.width_px) * 0.5, f64::from(viewport.height_px) * 0.5, 0.0);
         DAffine3::from_mat3_translation(scaled, self.centre_world - scaled * middle)
     }
 
@@ -186,9 +179,7 @@ impl View {
         let m = grid.world_from_voxel().matrix3;
         let axis = [m.x_axis, m.y_axis, m.z_axis]
             .into_iter()
-            .max_by(|a, b| {
-                a.normalize().dot(normal).abs().total_cmp(&b.normalize().dot(normal).abs())
-            })
+            .max_by(|a, b| a.normalize().dot(normal).abs().total_cmp(&b.normalize().dot(normal).abs()))
             .unwrap_or(m.z_axis);
         axis.dot(normal).abs().max(f64::MIN_POSITIVE)
     }
