@@ -1,5 +1,8 @@
 //! The page for everyone: axe-core, the keyboard alone, and two screen sizes.
 
+// Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use e2e::{Bench, Key, Options, workspace};
 use serde_json::Value;
 

@@ -1,5 +1,8 @@
 //! Lengths on the screen are lengths in the patient, in every plane of every orientation.
 
+// Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use e2e::{Bench, Button, Key, Options};
 use phantom::synthetic::Fill;
 use phantom::{Mark, SyntheticSpec};
@@ -84,25 +87,35 @@ fn measure_rectangle(b: &Bench, panel: &str, normal_axis: usize, name: &str) {
     }
 }
 
+struct Case {
+    name: &'static str,
+    /// Directions of row and column.
+    orientation: [f64; 6],
+    along_normal: bool,
+    /// Which index axis is normal to axial, coronal, sagittal.
+    normal_axes: [Option<usize>; 3],
+}
+
 #[test]
 fn lengths_are_true_in_every_plane() {
     let b = Bench::start(Options::default()).unwrap();
-    // Name, row and column direction, sense of the slices, and which index axis is normal to axial, coronal, sagittal.
     let (s, c) = 0.35f64.sin_cos();
-    let cases: [(&str, [f64; 6], bool, [Option<usize>; 3]); 4] = [
-        ("sagittal", [0.0, 1.0, 0.0, 0.0, 0.0, -1.0], true, [Some(1), Some(0), Some(2)]),
-        ("coronal", [1.0, 0.0, 0.0, 0.0, 0.0, -1.0], false, [Some(1), Some(2), Some(0)]),
-        ("axial from the head", [-1.0, 0.0, 0.0, 0.0, 1.0, 0.0], true, [Some(2), Some(1), Some(0)]),
+    let case =
+        |name, orientation, along_normal, normal_axes| Case { name, orientation, along_normal, normal_axes };
+    let cases = [
+        case("sagittal", [0.0, 1.0, 0.0, 0.0, 0.0, -1.0], true, [Some(1), Some(0), Some(2)]),
+        case("coronal", [1.0, 0.0, 0.0, 0.0, 0.0, -1.0], false, [Some(1), Some(2), Some(0)]),
+        case("axial from the head", [-1.0, 0.0, 0.0, 0.0, 1.0, 0.0], true, [Some(2), Some(1), Some(0)]),
         // Turned about the body axis: only the axial plane still holds four marks.
-        ("oblique", [c, s, 0.0, -s, c, 0.0], true, [Some(2), None, None]),
+        case("oblique", [c, s, 0.0, -s, c, 0.0], true, [Some(2), None, None]),
     ];
-    for (name, orientation, along_normal, normals) in cases {
+    for Case { name, orientation, along_normal, normal_axes } in cases {
         b.open_ready("").unwrap();
         let paths = b.write_series(&spec(name, orientation, along_normal)).unwrap();
         b.open_study(&paths).unwrap();
         assert_eq!(b.ledger().unwrap(), [30, 30, 0, 0]);
         b.keys(&[Key::Char('g')]).unwrap();
-        for (panel, axis) in ["panel-axial", "panel-coronal", "panel-sagittal"].into_iter().zip(normals) {
+        for (panel, axis) in ["panel-axial", "panel-coronal", "panel-sagittal"].into_iter().zip(normal_axes) {
             if let Some(axis) = axis {
                 measure_rectangle(&b, panel, axis, name);
             }

@@ -1,5 +1,8 @@
 //! Drop, look, scroll, window, on every drawing path; the paths give the same picture.
 
+// Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use e2e::{Bench, Button, Key, Options, Picture, study};
 use phantom::SyntheticSpec;
 use phantom::synthetic::Fill;
