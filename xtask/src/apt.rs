@@ -6,43 +6,21 @@ use std::process::Command;
 
 use crate::shell;
 
-/// What decides whether the lack of a package ends the run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Without it there is nothing to test.
-    Must,
-    /// There is another way, which the caller names.
-    Nice,
-}
-
-/// Makes sure that these packages are there. `false`: something nice is missing.
-pub fn ensure(packages: &[&str], need: Need) -> Result<bool, String> {
+/// Makes sure that these packages are there.
+pub fn ensure(packages: &[&str]) -> Result<(), String> {
     if shell::find("dpkg-query").is_none() {
         println!("note: no Debian here; this needs what Debian calls {}", packages.join(", "));
-        return Ok(false);
+        return Ok(());
     }
     let missing: Vec<&str> = packages.iter().copied().filter(|name| !installed(name)).collect();
     if missing.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
-    let Some(privilege) = privilege() else {
+    let privilege = privilege().ok_or_else(|| {
         let line = format!("sudo apt-get install -y --no-install-recommends {}", missing.join(" "));
-        return match need {
-            Need::Must => Err(format!("these packages are missing and this user may not install: {line}")),
-            Need::Nice => {
-                println!("note: worth having: {line}");
-                Ok(false)
-            }
-        };
-    };
-    match install(privilege, &missing) {
-        Ok(()) => Ok(true),
-        Err(error) if need == Need::Nice => {
-            println!("note: {error}");
-            Ok(false)
-        }
-        Err(error) => Err(error),
-    }
+        format!("these packages are missing and this user may not install: {line}")
+    })?;
+    install(privilege, &missing)
 }
 
 fn install(privilege: &[&str], missing: &[&str]) -> Result<(), String> {

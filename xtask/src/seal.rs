@@ -1,7 +1,7 @@
 //! What happens to dist/ after Trunk: smaller modules, true names and hashes, compressed copies, the list
 //! for offline use.
 //!
-//! After Trunk, because wasm-opt of Debian is run by us (Trunk would download its own), and everything that
+//! After Trunk, because wasm-opt is run by us (Trunk would download its own), and everything that
 //! depends on the bytes of a module (file names, integrity attributes, the list) has to follow it.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,12 @@ use sha2::{Digest, Sha256, Sha384};
 
 use crate::{places, shell};
 
-/// What rustc 1.95 uses by default on wasm32-unknown-unknown, and our simd128. Version 108 knows all of it.
+/// Version 108, Debian 12's, read a module of ours without complaint and wrote one whose tables were mixed
+/// up: the page died of `WebAssembly.Table.set(): Argument 1 is invalid`. 132 is the oldest that was seen to
+/// work.
+const OLDEST_WASM_OPT: u32 = 132;
+
+/// What rustc 1.95 uses by default on wasm32-unknown-unknown, and our simd128.
 const WASM_OPT_FLAGS: [&str; 9] = [
     "-Oz",
     "--enable-bulk-memory",
@@ -62,20 +67,34 @@ fn remove_compressed(dist: &Path) -> Result<(), String> {
 
 /// Runs wasm-opt over every module and renames what was hashed before.
 fn optimise(dist: &Path) -> Result<(), String> {
-    if shell::find("wasm-opt").is_none() {
-        println!("note: wasm-opt is missing (Debian: binaryen); the modules stay about a tenth larger");
-        return Ok(());
+    let printed = shell::output(shell::command("wasm-opt").arg("--version")).unwrap_or_default();
+    match wasm_opt_version(&printed) {
+        Some(version) if version >= OLDEST_WASM_OPT => {}
+        Some(version) => {
+            println!(
+                "note: wasm-opt {version} is older than {OLDEST_WASM_OPT} and not used: 108 broke a module of ours"
+            );
+            return Ok(());
+        }
+        None => {
+            println!("note: no wasm-opt on the PATH; the modules stay about a tenth larger");
+            return Ok(());
+        }
     }
     for name in files(dist)?.iter().filter(|name| name.ends_with(".wasm")) {
         let path = dist.join(name);
         let before = read(&path)?;
-        let key = hex(&Sha256::new().chain_update(WASM_OPT_FLAGS.join(" ")).chain_update(&before).finalize());
+        let key = hex(&Sha256::new()
+            .chain_update(&printed)
+            .chain_update(WASM_OPT_FLAGS.join(" "))
+            .chain_update(&before)
+            .finalize());
         let after = match cached(&key, "wasm", |out| {
             shell::run(shell::command("wasm-opt").args(WASM_OPT_FLAGS).arg(&path).arg("-o").arg(out))
         }) {
             Ok(after) => after,
             Err(error) => {
-                println!("note: {error}; {name} stays as it is (is this wasm-opt older than the compiler?)");
+                println!("note: {error}; {name} stays as it is");
                 continue;
             }
         };
@@ -88,6 +107,11 @@ fn optimise(dist: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// `wasm-opt version 132 (version_132)`, `wasm-opt version 108`.
+fn wasm_opt_version(printed: &str) -> Option<u32> {
+    printed.split_whitespace().nth(2)?.parse().ok()
 }
 
 /// The hash in `app-0123456789abcdef_bg.wasm`.
@@ -289,6 +313,13 @@ mod tests {
             fs::write(path, text).expect("file");
         }
         folder
+    }
+
+    #[test]
+    fn wasm_opt_is_told_by_its_number() {
+        assert_eq!(wasm_opt_version("wasm-opt version 108\n"), Some(108));
+        assert_eq!(wasm_opt_version("wasm-opt version 132 (version_132)\n"), Some(132));
+        assert_eq!(wasm_opt_version(""), None);
     }
 
     #[test]

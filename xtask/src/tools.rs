@@ -5,16 +5,14 @@
 
 use std::fs;
 
-use crate::apt::{self, Need};
-use crate::{places, shell};
+use crate::{apt, places, shell};
 
 const TRUNK: &str = "0.21.14";
 const WASM_PACK: &str = "0.15.1";
 
-/// The target, Trunk, wasm-bindgen and, where it can be had, wasm-opt.
+/// The target, Trunk and wasm-bindgen.
 pub fn for_build() -> Result<(), String> {
     ensure_target()?;
-    apt::ensure(&["binaryen"], Need::Nice)?;
     ensure_tool("wasm-bindgen", "wasm-bindgen-cli", &locked_version("wasm-bindgen")?)?;
     ensure_tool("trunk", "trunk", TRUNK)
 }
@@ -23,7 +21,7 @@ pub fn for_build() -> Result<(), String> {
 pub fn for_test() -> Result<(), String> {
     for_build()?;
     let packages = ["chromium", "chromium-driver", "mesa-vulkan-drivers", "libvulkan1", "python3-venv"];
-    apt::ensure(&packages, Need::Must)?;
+    apt::ensure(&packages)?;
     ensure_tool("wasm-pack", "wasm-pack", WASM_PACK)
 }
 
