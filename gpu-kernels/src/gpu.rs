@@ -38,6 +38,7 @@ pub enum GpuError {
 
 /// A device with its queue, and who it is.
 pub struct Gpu {
+    #[cfg(target_arch = "wasm32")]
     pub(crate) adapter: wgpu::Adapter,
     /// For work that this crate has no wrapper for.
     pub device: wgpu::Device,
@@ -98,6 +99,7 @@ impl Gpu {
         let name = crate::surface::webgpu_adapter_name(&device).unwrap_or(name);
         let software = is_software(&info, &name);
         Ok(Self {
+            #[cfg(target_arch = "wasm32")]
             adapter,
             device,
             queue,

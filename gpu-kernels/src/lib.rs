@@ -10,6 +10,8 @@ pub mod kernels;
 mod lost;
 mod readback;
 mod self_check;
+#[cfg(test)]
+mod shader_tests;
 #[cfg(target_arch = "wasm32")]
 mod surface;
 mod volume;

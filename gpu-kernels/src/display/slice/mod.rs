@@ -16,8 +16,10 @@
 mod cases;
 mod check;
 pub mod cpu;
-mod params;
+pub(crate) mod params;
 mod pass;
+#[cfg(test)]
+mod truth_tests;
 
 use std::sync::Arc;
 
