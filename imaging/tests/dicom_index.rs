@@ -31,6 +31,7 @@ struct Decoded {
     bytes: Vec<u8>,
     sample_bytes: usize,
     bits_stored: u32,
+    signed: bool,
     lossy: bool,
 }
 
@@ -50,6 +51,7 @@ fn decode(bytes: &[u8]) -> Result<Decoded, DicomError> {
         bytes: all,
         sample_bytes: format.sample_bytes(),
         bits_stored: format.bits_stored,
+        signed: format.signed,
         lossy: file.transfer_syntax.lossy,
     })
 }
@@ -58,11 +60,14 @@ fn sha(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-/// Unsigned samples, as all lossy rows have.
-fn values(bytes: &[u8], sample_bytes: usize) -> Vec<i64> {
-    match sample_bytes {
-        1 => bytes.iter().map(|b| i64::from(*b)).collect(),
-        _ => bytes.as_chunks::<2>().0.iter().map(|b| i64::from(u16::from_le_bytes(*b))).collect(),
+/// Integer samples of 8 or 16 bits, as all lossy rows have.
+fn values(bytes: &[u8], sample_bytes: usize, signed: bool) -> Vec<i64> {
+    let words = bytes.as_chunks::<2>().0.iter();
+    match (sample_bytes, signed) {
+        (1, false) => bytes.iter().map(|b| i64::from(*b)).collect(),
+        (1, true) => bytes.iter().map(|b| i64::from(*b as i8)).collect(),
+        (_, false) => words.map(|b| i64::from(u16::from_le_bytes(*b))).collect(),
+        (_, true) => words.map(|b| i64::from(i16::from_le_bytes(*b))).collect(),
     }
 }
 
@@ -134,7 +139,7 @@ fn every_row_of_the_index_decodes_as_pydicom_or_is_refused_by_name() {
                 let verdict = pydicom_pixels(&file, &bytes).map(|reference| {
                     assert_eq!(reference.len(), decoded.bytes.len(), "{path}");
                     let [ours, theirs] =
-                        [&decoded.bytes, &reference].map(|b| values(b, decoded.sample_bytes));
+                        [&decoded.bytes, &reference].map(|b| values(b, decoded.sample_bytes, decoded.signed));
                     agreement(&ours, &theirs, decoded.bits_stored)
                 });
                 match verdict {

@@ -1,38 +1,78 @@
-//! JPEG 2000 and HTJ2K (ITU-T T.800, T.814) through openjp2, the Rust port of the reference decoder.
-//! Its input is checked before it sees it: the size in the stream must be that of the header, because the
-//! decoder allocates what the stream says.
+//! JPEG 2000 (ITU-T T.800) through hayro-jpeg2000, HTJ2K (T.814) through openjp2.
+//! hayro is faster and cannot corrupt memory, but knows neither HTJ2K nor changes of progression order; for those
+//! there is the Rust port of the reference decoder. Both see only streams whose size is that of the header,
+//! because they allocate what the stream says.
 
-use jpeg2k::Image;
+use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::super::format::PixelFormat;
 use super::super::samples::Samples;
 
+/// What the main header says beyond the size.
+#[derive(Default)]
+struct Stream {
+    precision: u32,
+    signed: bool,
+    /// Needs the reference decoder.
+    special: bool,
+}
+
 pub(super) fn decode(bytes: &[u8], format: &PixelFormat) -> Result<Samples, String> {
-    check(codestream(bytes)?, format)?;
-    let image = Image::from_bytes(bytes).map_err(|e| format!("the stream is damaged ({e})"))?;
-    let pixels = format.rows as usize * format.columns as usize;
-    let components = image.components();
-    let n = format.samples_per_pixel as usize;
-    if components.len() != n || components.iter().any(|c| c.data().len() != pixels) {
-        return Err("the components have different sizes".into());
+    let codestream = codestream(bytes)?;
+    let stream = check(codestream, format)?;
+    if stream.precision > format.bits_allocated {
+        return Err(format!("{} bits per sample, {} allocated", stream.precision, format.bits_allocated));
     }
-    let precision = components[0].precision();
-    if precision > format.bits_allocated {
-        return Err(format!("{precision} bits per sample, {} allocated", format.bits_allocated));
-    }
-    let mut samples = match components {
-        [one] => Samples::from_ints(format, one.data().iter().copied()),
-        [r, g, b] => {
-            let pixels = r.data().iter().zip(g.data()).zip(b.data());
-            Samples::from_ints(format, pixels.flat_map(|((r, g), b)| [*r, *g, *b]))
-        }
-        _ => return Err(format!("{n} components")),
+    let mut samples = if stream.special {
+        with_openjp2(codestream, format)?
+    } else {
+        with_hayro(codestream, &stream, format)?
     };
     // The stream has a sign of its own; where it differs from the header's, the header decides.
-    if components[0].is_signed() != format.signed {
-        samples.extend(precision);
+    if stream.signed != format.signed {
+        samples.extend(stream.precision);
     }
     Ok(samples)
+}
+
+fn with_hayro(codestream: &[u8], stream: &Stream, format: &PixelFormat) -> Result<Samples, String> {
+    let damaged = |e| format!("the stream is damaged ({e})");
+    let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
+    let image = Image::new(codestream, &settings).map_err(damaged)?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(damaged)?;
+    // hayro leaves signed samples shifted by half their range.
+    let shift = if stream.signed { 1 << (stream.precision - 1) } else { 0 };
+    // T.800 annex G.1.2: what the quantisation pushed out of range is clamped.
+    let largest = ((1_u64 << stream.precision) - 1) as f32;
+    let value = |x: f32| x.round_ties_even().clamp(0.0, largest) as i32 - shift;
+    let components: Vec<&[f32]> = decoded.components().iter().map(|c| c.samples()).collect();
+    interleave(&components, format, value)
+}
+
+fn with_openjp2(codestream: &[u8], format: &PixelFormat) -> Result<Samples, String> {
+    let image = jpeg2k::Image::from_bytes(codestream).map_err(|e| format!("the stream is damaged ({e})"))?;
+    let components: Vec<&[i32]> = image.components().iter().map(|c| c.data()).collect();
+    interleave(&components, format, |x| x)
+}
+
+fn interleave<T: Copy>(
+    components: &[&[T]],
+    format: &PixelFormat,
+    value: impl Fn(T) -> i32,
+) -> Result<Samples, String> {
+    let pixels = format.rows as usize * format.columns as usize;
+    if components.len() != format.samples_per_pixel as usize || components.iter().any(|c| c.len() != pixels) {
+        return Err("the components have different sizes".into());
+    }
+    match components {
+        [one] => Ok(Samples::from_ints(format, one.iter().map(|x| value(*x)))),
+        [r, g, b] => {
+            let pixels = r.iter().zip(*g).zip(*b);
+            Ok(Samples::from_ints(format, pixels.flat_map(|((r, g), b)| [value(*r), value(*g), value(*b)])))
+        }
+        _ => Err(format!("{} components", components.len())),
+    }
 }
 
 /// The codestream, also where a writer left the JP2 boxes around it.
@@ -43,13 +83,13 @@ fn codestream(bytes: &[u8]) -> Result<&[u8], String> {
 }
 
 /// Main header up to the first tile: sizes as the header says, tiles and precincts not smaller than sense.
-fn check(stream: &[u8], format: &PixelFormat) -> Result<(), String> {
+fn check(stream: &[u8], format: &PixelFormat) -> Result<Stream, String> {
     let word = |body: &[u8], at: usize| -> Result<u32, String> {
         let b = body.get(at..at + 4).ok_or("the SIZ segment is cut")?;
         Ok(u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
     };
     let mut at = 2;
-    let mut sized = false;
+    let mut found = Stream::default();
     loop {
         let Some(&[0xFF, marker, l1, l0]) = stream.get(at..at + 4) else {
             return Err("the main header is damaged".into());
@@ -80,13 +120,15 @@ fn check(stream: &[u8], format: &PixelFormat) -> Result<(), String> {
                 if tiles > 1024 + u64::from(format.rows) * u64::from(format.columns) / 256 {
                     return Err(format!("{tiles} tiles"));
                 }
-                if body
-                    .get(36..36 + 3 * n as usize)
-                    .is_none_or(|c| c.chunks(3).any(|c| (c[1], c[2]) != (1, 1)))
-                {
-                    return Err("subsampled components".into());
+                let components = body.get(36..36 + 3 * n as usize).unwrap_or_default().as_chunks::<3>().0;
+                let Some(&[first, ..]) = components.first() else {
+                    return Err("the SIZ segment is cut".into());
+                };
+                if components.iter().any(|c| *c != [first, 1, 1]) {
+                    return Err("components of different depth or size".into());
                 }
-                sized = true;
+                found.precision = u32::from(first & 0x7F) + 1;
+                found.signed = first & 0x80 != 0;
             }
             // T.800 A.6.1: precinct sizes below 8 make the decoder's tables larger than the image.
             0x52 if body.first().is_some_and(|s| s & 1 == 1) => {
@@ -95,7 +137,15 @@ fn check(stream: &[u8], format: &PixelFormat) -> Result<(), String> {
                     return Err("precincts smaller than 8 samples".into());
                 }
             }
-            0x90 => return if sized { Ok(()) } else { Err("the SIZ segment is missing".into()) },
+            // CAP (T.814 A.3) announces HTJ2K, POC (T.800 A.6.6) other progression orders.
+            0x50 | 0x5F => found.special = true,
+            0x90 => {
+                return if found.precision > 0 {
+                    Ok(found)
+                } else {
+                    Err("the SIZ segment is missing".into())
+                };
+            }
             _ => {}
         }
         at += 2 + length;

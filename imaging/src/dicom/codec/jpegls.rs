@@ -181,7 +181,8 @@ struct RunContext {
 struct Scan<'a> {
     p: Parameters,
     bits: Stream<'a>,
-    contexts: Box<[Context; 365]>,
+    /// 365, and the rest of a power of two so that an index needs no check.
+    contexts: Box<[Context; 512]>,
     run_contexts: [RunContext; 2],
 }
 
@@ -191,7 +192,7 @@ impl<'a> Scan<'a> {
         Self {
             p,
             bits,
-            contexts: Box::new([Context { a, b: 0, c: 0, n: 1 }; 365]),
+            contexts: Box::new([Context { a, b: 0, c: 0, n: 1 }; 512]),
             run_contexts: [RunContext { a, n: 1, negative: 0 }; 2],
         }
     }
@@ -214,7 +215,11 @@ impl<'a> Scan<'a> {
                 let (above, here) = (&mut above[component], &mut here[component]);
                 above[columns + 1] = above[columns];
                 here[0] = above[1];
-                self.line(above, here, &mut run_index[component])?;
+                if self.p.near == 0 {
+                    self.line::<true>(above, here, &mut run_index[component])?;
+                } else {
+                    self.line::<false>(above, here, &mut run_index[component])?;
+                }
                 row[first + component..]
                     .iter_mut()
                     .step_by(stride)
@@ -226,7 +231,14 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn line(&mut self, above: &[i32], here: &mut [i32], run_index: &mut usize) -> Result<(), String> {
+    fn line<const LOSSLESS: bool>(
+        &mut self,
+        above: &[i32],
+        here: &mut [i32],
+        run_index: &mut usize,
+    ) -> Result<(), String> {
+        // A copy on the stack, so that the accumulator can live in a register.
+        let mut bits = std::mem::replace(&mut self.bits, Stream::new(&[]));
         let columns = here.len() - 2;
         let above = &above[..columns + 2];
         let mut x = 1;
@@ -235,7 +247,7 @@ impl<'a> Scan<'a> {
             let d = above[x + 1];
             let q = self.context_of(d - b, b - c, c - a);
             if q != 0 {
-                a = self.regular(q, a, b, c);
+                a = self.regular::<LOSSLESS>(&mut bits, q, a, b, c);
                 here[x] = a;
                 c = b;
                 b = d;
@@ -243,13 +255,13 @@ impl<'a> Scan<'a> {
                 continue;
             }
             // T.87 A.7: run mode.
-            let run = self.run_length(columns + 1 - x, run_index)?;
+            let run = run_length(&mut bits, columns + 1 - x, run_index)?;
             here[x..x + run].fill(a);
             x += run;
             if x <= columns {
                 let b = above[x];
                 let kind = usize::from((a - b).abs() <= self.p.near);
-                a = self.run_interruption(a, b, kind, *run_index);
+                a = self.run_interruption(&mut bits, a, b, kind, *run_index);
                 here[x] = a;
                 *run_index = run_index.saturating_sub(1);
                 x += 1;
@@ -259,6 +271,7 @@ impl<'a> Scan<'a> {
                 b = above[x];
             }
         }
+        self.bits = bits;
         if self.bits.overrun() { Err("the stream ends before the image".into()) } else { Ok(()) }
     }
 
@@ -267,6 +280,7 @@ impl<'a> Scan<'a> {
         let mut above = vec![[0_i32; 4]; columns + 2];
         let mut here = above.clone();
         let mut run_index = 0;
+        let mut bits = std::mem::replace(&mut self.bits, Stream::new(&[]));
         for row in image.chunks_exact_mut(columns * n) {
             above[columns + 1] = above[columns];
             here[0] = above[1];
@@ -279,17 +293,17 @@ impl<'a> Scan<'a> {
                 }
                 if q != [0; 4] {
                     for i in 0..n.min(4) {
-                        here[x][i] = self.regular(q[i], a[i], b[i], c[i]);
+                        here[x][i] = self.regular::<false>(&mut bits, q[i], a[i], b[i], c[i]);
                     }
                     x += 1;
                     continue;
                 }
-                let run = self.run_length(columns + 1 - x, &mut run_index)?;
+                let run = run_length(&mut bits, columns + 1 - x, &mut run_index)?;
                 here[x..x + run].fill(a);
                 x += run;
                 if x <= columns {
                     for i in 0..n.min(4) {
-                        here[x][i] = self.run_interruption(a[i], above[x][i], 0, run_index);
+                        here[x][i] = self.run_interruption(&mut bits, a[i], above[x][i], 0, run_index);
                     }
                     run_index = run_index.saturating_sub(1);
                     x += 1;
@@ -298,11 +312,12 @@ impl<'a> Scan<'a> {
             for (out, pixel) in row.chunks_exact_mut(n).zip(&here[1..]) {
                 out.iter_mut().zip(pixel).for_each(|(o, x)| *o = *x as u16);
             }
-            if self.bits.overrun() {
+            if bits.overrun() {
                 return Err("the stream ends before the image".into());
             }
             std::mem::swap(&mut above, &mut here);
         }
+        self.bits = bits;
         Ok(())
     }
 
@@ -315,10 +330,18 @@ impl<'a> Scan<'a> {
 
     // T.87 A.4 to A.6.
     #[inline]
-    fn regular(&mut self, q: i32, a: i32, b: i32, c: i32) -> i32 {
+    fn regular<const LOSSLESS: bool>(
+        &mut self,
+        bits: &mut Stream<'_>,
+        q: i32,
+        a: i32,
+        b: i32,
+        c: i32,
+    ) -> i32 {
         let p = &self.p;
+        let near = if LOSSLESS { 0 } else { p.near };
         let sign = if q < 0 { -1 } else { 1 };
-        let context = &mut self.contexts[q.unsigned_abs().min(364) as usize];
+        let context = &mut self.contexts[(q.unsigned_abs() & 511) as usize];
         // A.4.1: the median edge detector.
         let (low, high) = (a.min(b), a.max(b));
         let predicted = if c >= high {
@@ -330,14 +353,14 @@ impl<'a> Scan<'a> {
         };
         let predicted = (predicted + sign * context.c).clamp(0, p.maxval);
         let k = golomb_order(context.n, context.a);
-        let mapped = golomb(&mut self.bits, k, p.limit, p.qbpp);
+        let mapped = golomb(bits, k, p.limit, p.qbpp);
         let mut error = (mapped >> 1) as i32 ^ -((mapped & 1) as i32);
-        if p.near == 0 && k == 0 && 2 * context.b <= -context.n {
+        if near == 0 && k == 0 && 2 * context.b <= -context.n {
             error = !error;
         }
         // A.6.1: clamped, so that a damaged stream cannot push the sums out of range.
         let magnitude = error.clamp(-0x1_0000, 0x1_0000);
-        context.b += magnitude * (2 * p.near + 1);
+        context.b += magnitude * (2 * near + 1);
         context.a += magnitude.abs();
         if context.n == p.reset {
             context.a >>= 1;
@@ -352,35 +375,35 @@ impl<'a> Scan<'a> {
             context.b = (context.b - context.n).min(0);
             context.c = (context.c + 1).min(127);
         }
+        if LOSSLESS {
+            // RANGE is MAXVAL + 1, a power of two unless the stream presets another.
+            let value = predicted + sign * magnitude;
+            let wrapped = if value < 0 {
+                value + p.range
+            } else if value > p.maxval {
+                value - p.range
+            } else {
+                value
+            };
+            return wrapped.clamp(0, p.maxval);
+        }
         reconstruct(p, predicted, sign * magnitude)
     }
 
-    fn run_length(&mut self, left: usize, run_index: &mut usize) -> Result<usize, String> {
-        let mut run = 0;
-        while run < left {
-            if self.bits.read(1) == 0 {
-                let tail = self.bits.read(J[*run_index]) as usize;
-                if tail >= left - run {
-                    return Err("a run is longer than its line".into());
-                }
-                return Ok(run + tail);
-            }
-            let step = 1 << J[*run_index];
-            if step <= left - run {
-                *run_index = (*run_index + 1).min(31);
-            }
-            run += step.min(left - run);
-        }
-        Ok(left)
-    }
-
     // T.87 A.7.2; `kind` is RItype.
-    fn run_interruption(&mut self, a: i32, b: i32, kind: usize, run_index: usize) -> i32 {
+    fn run_interruption(
+        &mut self,
+        bits: &mut Stream<'_>,
+        a: i32,
+        b: i32,
+        kind: usize,
+        run_index: usize,
+    ) -> i32 {
         let p = &self.p;
         let context = &mut self.run_contexts[kind];
         let sum = if kind == 1 { context.a + (context.n >> 1) } else { context.a };
         let k = golomb_order(context.n, sum);
-        let mapped = golomb(&mut self.bits, k, p.limit - J[run_index] - 1, p.qbpp).min(0x2_0000);
+        let mapped = golomb(bits, k, p.limit - J[run_index] - 1, p.qbpp).min(0x2_0000);
         let twice = mapped as i32 + kind as i32;
         let odd = twice & 1 == 1;
         let magnitude = (twice + i32::from(odd)) / 2;
@@ -401,20 +424,50 @@ impl<'a> Scan<'a> {
     }
 }
 
-// T.87 A.5.1
+// T.87 A.7.1
+fn run_length(bits: &mut Stream<'_>, left: usize, run_index: &mut usize) -> Result<usize, String> {
+    let mut run = 0;
+    while run < left {
+        if bits.read(1) == 0 {
+            let tail = bits.read(J[*run_index]) as usize;
+            if tail >= left - run {
+                return Err("a run is longer than its line".into());
+            }
+            return Ok(run + tail);
+        }
+        let step = 1 << J[*run_index];
+        if step <= left - run {
+            *run_index = (*run_index + 1).min(31);
+        }
+        run += step.min(left - run);
+    }
+    Ok(left)
+}
+
+// T.87 A.5.1: the smallest k with `n << k >= a`.
 #[inline]
 fn golomb_order(n: i32, a: i32) -> u32 {
-    let mut k = 0;
-    while k < 24 && (n << k) < a {
-        k += 1;
+    let (n, a) = (n as u32, a as u32);
+    if n >= a {
+        return 0;
     }
-    k
+    // Both have their highest bit where the logarithm says, so k is this or one more.
+    let k = n.leading_zeros() - a.leading_zeros();
+    k + u32::from((n << k) < a)
 }
 
 // T.87 A.5.3
 #[inline]
 fn golomb(bits: &mut Stream<'_>, k: u32, limit: u32, qbpp: u32) -> u32 {
     let escape = limit.saturating_sub(qbpp + 1);
+    // Nearly every code fits the 32 bits that are at hand: one look, one step.
+    let next = bits.peek(32);
+    let zeros = next.leading_zeros();
+    if zeros < escape && zeros + 1 + k <= 32 {
+        bits.drop_bits(zeros + 1 + k);
+        let low = (u64::from(next) >> (31 - zeros - k)) as u32 & ((1 << k) - 1);
+        return (zeros << k) + low;
+    }
     let zeros = bits.unary(limit + 1);
     if zeros < escape { (zeros << k) + bits.read(k) } else { bits.read(qbpp) + 1 }
 }

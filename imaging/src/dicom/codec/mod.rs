@@ -17,12 +17,22 @@ use super::syntax::Codec;
 pub(super) fn decode(codec: Codec, bytes: &[u8], format: &PixelFormat) -> Result<Samples, String> {
     match codec {
         Codec::Rle => rle::decode(bytes, format).map(|s| finish(s, format)),
-        Codec::DeflatedFrame => {
-            let plain = inflate_frame(bytes, format.frame_bytes() + 1)?;
+        Codec::DeflatedFrame | Codec::EncapsulatedNative => {
+            // PS3.5 A.4.11 and A.4.13: each frame is stored as native pixel data is, only in fragments.
+            if format.bits_allocated < 8 || format.subsampled() {
+                return Err("bits or shared chroma in frames of their own are not supported".into());
+            }
+            let inflated;
+            let plain = if codec == Codec::DeflatedFrame {
+                inflated = inflate_frame(bytes, format.frame_bytes() + 1)?;
+                &inflated
+            } else {
+                bytes
+            };
             let mut samples = Samples::zeroed(format);
             let out = samples.bytes_mut();
             let n = out.len();
-            out.copy_from_slice(plain.get(..n).ok_or("the deflated frame is too short")?);
+            out.copy_from_slice(plain.get(..n).ok_or("the frame is too short")?);
             if format.planar && format.samples_per_pixel == 3 {
                 samples = samples.interleave();
             }
