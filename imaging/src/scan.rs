@@ -114,7 +114,11 @@ impl<S: Source> Scanner<S> {
         let mut head = vec![0; 1024];
         let n = match item.read_at(0, &mut head) {
             Ok(n) => n,
-            Err(error) => return Some(Fate::Refused(format!("Could not read the file: {error}."))),
+            Err(error) => {
+                let error = error.to_string();
+                let error = error.trim_end_matches('.');
+                return Some(Fate::Refused(format!("Could not read the file: {error}.")));
+            }
         };
         head.truncate(n);
         if looks_like_zip(&head) {

@@ -2,6 +2,8 @@
 //!
 //! The expectations were written by `reference/expected_affines.py`, which knows nothing of this crate.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
+
 use std::path::{Path, PathBuf};
 
 use imaging::disk::files_under;

@@ -1,5 +1,7 @@
 //! What becomes of series that are not one straight, complete stack: nothing is dropped without a word.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
+
 mod common {
     pub mod synthetic;
 }

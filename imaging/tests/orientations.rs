@@ -1,5 +1,7 @@
 //! A marked voxel is found at its world position in every orientation, whatever order the files come in.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
+
 mod common {
     pub mod synthetic;
 }

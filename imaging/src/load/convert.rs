@@ -3,6 +3,9 @@
 //! The type is chosen once for the whole series from what its headers promise; values that break the
 //! promise are clamped and counted, never wrapped.
 
+// One macro arm serves every sample type, so some of its casts are from a type to itself.
+#![allow(clippy::unnecessary_cast)]
+
 use scene::Grid;
 
 use crate::dicom::{Palette, Samples};
@@ -152,9 +155,9 @@ pub(super) fn write(
 fn clamp_into<T: Copy + AsF64, U: Copy + AsF64>(v: &[T], out: &mut [U], narrow: impl Fn(f64) -> U) -> usize {
     let mut clamped = 0;
     for (o, x) in out.iter_mut().zip(v) {
-        let x = x.as_f64();
+        let x = x.to_f64();
         *o = narrow(x);
-        clamped += usize::from(o.as_f64() != x);
+        clamped += usize::from(o.to_f64() != x);
     }
     clamped
 }
@@ -162,7 +165,7 @@ fn clamp_into<T: Copy + AsF64, U: Copy + AsF64>(v: &[T], out: &mut [U], narrow: 
 fn to_unit<T: Copy + AsF64>(v: &[T], frame: &FrameHeader, out: &mut [f32]) {
     let padded = |x: f64| frame.padding.is_some_and(|p: Padding| p.contains(x));
     for (o, x) in out.iter_mut().zip(v) {
-        let x = x.as_f64();
+        let x = x.to_f64();
         *o = match &frame.modality_lut {
             _ if padded(x) => F32_PADDING,
             Some(lut) => lut.apply(x) as f32,
@@ -206,13 +209,13 @@ fn colour(
 
 /// Lossless for every sample type up to 32 bits.
 trait AsF64 {
-    fn as_f64(self) -> f64;
+    fn to_f64(self) -> f64;
 }
 
-macro_rules! as_f64 {
-    ($($t:ty),*) => { $(impl AsF64 for $t { fn as_f64(self) -> f64 { self as f64 } })* };
+macro_rules! to_f64 {
+    ($($t:ty),*) => { $(impl AsF64 for $t { fn to_f64(self) -> f64 { self as f64 } })* };
 }
-as_f64!(u8, i8, u16, i16, u32, i32, f32, f64);
+to_f64!(u8, i8, u16, i16, u32, i32, f32, f64);
 
 #[cfg(test)]
 mod tests {
@@ -248,7 +251,7 @@ mod tests {
         assert_eq!(kind(&[layout(16, 16, true)], &[1.0]), Kind::I16);
         assert_eq!(kind(&[layout(16, 16, true), layout(16, 16, false)], &[1.0, 1.0]), Kind::F32);
         assert_eq!(kind(&[layout(32, 32, false)], &[1.0]), Kind::F32);
-        assert_eq!(kind(&[layout(16, 12, false); 2], &[1.0, 2.0]), Kind::F32InUnit);
+        assert_eq!(kind(&[layout(16, 12, false), layout(16, 12, false)], &[1.0, 2.0]), Kind::F32InUnit);
     }
 
     #[test]
