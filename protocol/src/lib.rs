@@ -108,6 +108,8 @@ pub struct Panel {
 }
 
 /// From the engine to the page.
+// An event is made, serialised and dropped: its size never multiplies.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {

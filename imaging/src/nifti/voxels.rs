@@ -83,10 +83,8 @@ impl<S: Source> NiftiJob<S> {
 
     /// Reads a slice, counted over all time points.
     pub(crate) fn read_slice(&mut self, slot: usize, out: SliceMut) -> Result<(), NiftiError> {
-        let result = self.fill(slot).and_then(|()| {
-            write(&self.buffer, self.header.data_type, self.header.big_endian, out);
-            Ok(())
-        });
+        let result =
+            self.fill(slot).map(|()| write(&self.buffer, self.header.data_type, self.header.big_endian, out));
         match &result {
             Ok(()) => self.decoded += 1,
             Err(error) => {

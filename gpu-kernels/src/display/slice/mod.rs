@@ -141,7 +141,8 @@ impl PanelDraw {
                 let x = if corner & 1 == 1 { f64::from(self.rect.width_px) } else { 0.0 };
                 let y = if corner & 2 == 2 { f64::from(self.rect.height_px) } else { 0.0 };
                 let at = m.transform_point3(DVec3::new(x, y, k as f64 * samples.step));
-                if !(at.abs().max_element() < far) {
+                let reach = at.abs().max_element();
+                if reach.is_nan() || reach >= far {
                     return None;
                 }
             }
