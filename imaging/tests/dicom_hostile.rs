@@ -1,6 +1,8 @@
 //! Files made to hurt: lying lengths, bombs, depth, truncation, and thousands of mutations.
 //! Memory is counted by the allocator itself, because a refusal that comes after the allocation is no guard.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "common/dicom_bytes.rs"]
 mod dicom_bytes;
 

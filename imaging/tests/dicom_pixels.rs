@@ -1,6 +1,8 @@
 //! What the standard says about bytes, one rule a test, with values computed by hand.
 //! The reference index proves that whole files agree; this says which rule broke.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "common/dicom_bytes.rs"]
 mod dicom_bytes;
 

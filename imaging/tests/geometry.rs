@@ -134,3 +134,27 @@ fn every_file_of_the_reference_data_is_accounted_for() {
         }
     }
 }
+
+/// Names as pydicom 3.0.2 decodes them, in speaking order.
+#[test]
+fn names_in_every_character_set() {
+    let Some(shared) = shared() else { return };
+    let cases = [
+        ("chrArab", "قباني لنزار"),
+        ("chrFren", "Jérôme Buc"),
+        ("chrGerm", "Rüdiger Äneas"),
+        ("chrGreek", "Διονυσιος"),
+        ("chrH31", "Tarou Yamada (太郎 山田) (たろう やまだ)"),
+        ("chrH32", "ﾀﾛｳ ﾔﾏﾀﾞ (太郎 山田) (たろう やまだ)"),
+        ("chrHbrw", "דבורה שרון"),
+        ("chrI2", "Gildong Hong (吉洞 洪) (길동 홍)"),
+        ("chrRuss", "Люкceмбypг"),
+        ("chrX1", "XiaoDong Wang (小東 王)"),
+        ("chrX2", "Xiao Dong Wang (小东 王)"),
+    ];
+    for (file, want) in cases {
+        let path = shared.join(format!("data/dicom/pydicom/charset_files/{file}.dcm"));
+        let catalog = read_study(files_under(&[path]).unwrap(), &Limits::default());
+        assert_eq!(catalog.studies[0].patient_name, want, "{file}");
+    }
+}

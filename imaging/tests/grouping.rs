@@ -159,6 +159,58 @@ fn an_incomplete_time_point_is_told_and_its_slice_marked_missing() {
 }
 
 #[test]
+fn stated_time_points_hold_where_every_slice_lacks_one() {
+    let mut images = dynamic(3, 2, |image, t, _| {
+        image.text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(t + 1).to_string());
+    });
+    // Instance 3 is time 2 of slice 1, instance 6 is time 3 of slice 2.
+    images.retain(|i| !["3", "6"].contains(&&*i.object.element(tags::INSTANCE_NUMBER).unwrap().to_str().unwrap()));
+    let mut catalog = scan(&images);
+    assert_eq!(catalog.series[0].time_points, 3);
+    assert_eq!(catalog.volume(0).unwrap().missing, [[1, 0], [2, 1]]);
+}
+
+#[test]
+fn one_repeated_slice_is_no_second_time_point() {
+    let mut images = axial(9);
+    images.iter_mut().for_each(|i| {
+        i.text(tags::ACQUISITION_TIME, VR::TM, "120000");
+    });
+    let mut again = images[4].clone();
+    again.name = "again".into();
+    again
+        .text(tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.99")
+        .text(tags::ACQUISITION_TIME, VR::TM, "120100")
+        .text(tags::INSTANCE_NUMBER, VR::IS, "10");
+    images.insert(0, again);
+    let catalog = scan(&images);
+    assert_eq!((catalog.series[0].time_points, catalog.series[0].dims[2]), (1, 9));
+    let shown: Vec<_> = catalog.ledger.shown().map(|(file, _)| file).collect();
+    assert_eq!(shown, ["again"], "the later one");
+}
+
+#[test]
+fn palette_and_rgb_become_colour() {
+    let mut image = axial(1).remove(0);
+    let words = |f: fn(u16) -> u16| PrimitiveValue::U16((0..4).map(f).collect());
+    image
+        .text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "PALETTE COLOR")
+        .pixels((0..22 * 23).map(|i| 10 + i % 6).collect());
+    for (n, table) in [words(|i| i * 0x1100), words(|i| i * 0x2200), words(|i| i * 0x3300)].into_iter().enumerate() {
+        let n = n as u16 + 1;
+        let descriptor = PrimitiveValue::U16([4, 11, 16].as_slice().into());
+        image.object.put(dicom_core::DataElement::new(Tag(0x0028, 0x1100 + n), VR::US, descriptor));
+        image.object.put(dicom_core::DataElement::new(Tag(0x0028, 0x1200 + n), VR::OW, table));
+    }
+    let mut catalog = scan(&[image]);
+    assert!(catalog.series[0].colour);
+    let Voxels::Rgba8(v) = catalog.volume(0).unwrap().voxels else { panic!("no colour") };
+    // Stored 10 lies below the table and takes its first entry; 15 lies above and takes the last.
+    assert_eq!(v[0..3], [[0, 0, 0, 255], [0, 0, 0, 255], [0x11, 0x22, 0x33, 255]]);
+    assert_eq!(v[5], [0x33, 0x66, 0x99, 255]);
+}
+
+#[test]
 fn missing_slices_leave_a_hole_where_they_were() {
     let mut images = axial(12);
     images.drain(5..7);

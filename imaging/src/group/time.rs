@@ -2,7 +2,7 @@
 //!
 //! The standard offers several attributes and scanners fill them as they like, so the rules are tried in
 //! order and the one that explained the data is named to the user. A rule explains the data exactly when
-//! its values, as many as there are images at the fullest place, occur once at every place.
+//! its values, as many as there are images at the fullest place, occur at most once at every place.
 
 use super::Candidate;
 use crate::header::FrameTime;
@@ -45,15 +45,17 @@ pub(super) fn split(candidates: &[Candidate], slice_of: &[usize], slices: usize)
     if fullest < 2 {
         return None;
     }
-    for rule in &RULES {
-        if let Some(split) = exact(rule, candidates, slice_of, fullest) {
-            return Some(split);
-        }
+    // Temporal positions are the scanner's own word and hold even where most slices of one are missing.
+    if let Some(split) = exact(&RULES[0], candidates, slice_of, fullest) {
+        return Some(split);
     }
-    // A few doubled slices are no second time point.
+    // A few doubled slices are no second time point, whatever their times say.
     let repeated = at_slice.iter().filter(|n| **n > 1).count();
     if repeated * 2 < slices {
         return None;
+    }
+    if let Some(split) = RULES[1..].iter().find_map(|rule| exact(rule, candidates, slice_of, fullest)) {
+        return Some(split);
     }
     RULES.iter().find_map(|rule| ranked(rule, candidates, slice_of, fullest)).or_else(|| {
         let number = |c: &Candidate| c.instance.instance_number.map(f64::from);
@@ -74,7 +76,8 @@ fn exact(rule: &Rule, candidates: &[Candidate], slice_of: &[usize], fullest: usi
     let mut distinct = values.clone();
     distinct.sort_by(f64::total_cmp);
     distinct.dedup();
-    if distinct.len() != fullest {
+    let stated = rule.name.starts_with("temporal");
+    if distinct.len() < fullest || (distinct.len() > fullest && !stated) {
         return None;
     }
     let time_of: Vec<usize> =
@@ -84,8 +87,8 @@ fn exact(rule: &Rule, candidates: &[Candidate], slice_of: &[usize], fullest: usi
     cells.windows(2).all(|w| w[0] != w[1]).then_some(())?;
     let times_s = if rule.seconds > 0.0 {
         distinct.iter().map(|v| (v - distinct[0]) * rule.seconds).collect()
-    } else if rule.name.starts_with("temporal") {
-        times_of_positions(candidates, &time_of, fullest)
+    } else if stated {
+        times_of_positions(candidates, &time_of, distinct.len())
     } else {
         Vec::new()
     };
@@ -97,7 +100,7 @@ fn exact(rule: &Rule, candidates: &[Candidate], slice_of: &[usize], fullest: usi
     });
     Some(Split {
         time_of: time_of.into_iter().map(Some).collect(),
-        count: fullest,
+        count: distinct.len(),
         rule: rule.name.into(),
         times_s,
         note,
