@@ -45,7 +45,8 @@ fn with_hayro(codestream: &[u8], stream: &Stream, format: &PixelFormat) -> Resul
     let shift = if stream.signed { 1 << (stream.precision - 1) } else { 0 };
     // T.800 annex G.1.2: what the quantisation pushed out of range is clamped.
     let largest = ((1_u64 << stream.precision) - 1) as f32;
-    let value = |x: f32| x.round_ties_even().clamp(0.0, largest) as i32 - shift;
+    // Rounded by truncation, as no value is negative: `round` is a function call on the oldest x86-64.
+    let value = |x: f32| (x.clamp(0.0, largest) + 0.5) as i32 - shift;
     let components: Vec<&[f32]> = decoded.components().iter().map(|c| c.samples()).collect();
     interleave(&components, format, value)
 }
@@ -129,6 +130,8 @@ fn check(stream: &[u8], format: &PixelFormat) -> Result<Stream, String> {
                 }
                 found.precision = u32::from(first & 0x7F) + 1;
                 found.signed = first & 0x80 != 0;
+                // hayro computes in f32, whose 24 bits the wavelet and colour transforms would exceed.
+                found.special = found.precision > 18;
             }
             // T.800 A.6.1: precinct sizes below 8 make the decoder's tables larger than the image.
             0x52 if body.first().is_some_and(|s| s & 1 == 1) => {
