@@ -10,7 +10,7 @@ pub mod kernels;
 mod lost;
 mod readback;
 mod self_check;
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod shader_tests;
 #[cfg(target_arch = "wasm32")]
 mod surface;

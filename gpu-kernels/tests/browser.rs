@@ -105,7 +105,7 @@ fn canvas_pixels(from: &web_sys::OffscreenCanvas) -> Vec<u8> {
     let context: web_sys::OffscreenCanvasRenderingContext2d =
         copy.get_context("2d").unwrap().unwrap().unchecked_into();
     context.draw_image_with_offscreen_canvas(from, 0.0, 0.0).unwrap();
-    context.get_image_data(0, 0, SIZE[0] as i32, SIZE[1] as i32).unwrap().data().0
+    context.get_image_data(0.0, 0.0, f64::from(SIZE[0]), f64::from(SIZE[1])).unwrap().data().0
 }
 
 /// The level that the shader computes is the level on the canvas, on all of it, the right way up.

@@ -164,7 +164,9 @@ fn stated_time_points_hold_where_every_slice_lacks_one() {
         image.text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(t + 1).to_string());
     });
     // Instance 3 is time 2 of slice 1, instance 6 is time 3 of slice 2.
-    images.retain(|i| !["3", "6"].contains(&&*i.object.element(tags::INSTANCE_NUMBER).unwrap().to_str().unwrap()));
+    images.retain(|i| {
+        !["3", "6"].contains(&&*i.object.element(tags::INSTANCE_NUMBER).unwrap().to_str().unwrap())
+    });
     let mut catalog = scan(&images);
     assert_eq!(catalog.series[0].time_points, 3);
     assert_eq!(catalog.volume(0).unwrap().missing, [[1, 0], [2, 1]]);
@@ -196,7 +198,9 @@ fn palette_and_rgb_become_colour() {
     image
         .text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "PALETTE COLOR")
         .pixels((0..22 * 23).map(|i| 10 + i % 6).collect());
-    for (n, table) in [words(|i| i * 0x1100), words(|i| i * 0x2200), words(|i| i * 0x3300)].into_iter().enumerate() {
+    for (n, table) in
+        [words(|i| i * 0x1100), words(|i| i * 0x2200), words(|i| i * 0x3300)].into_iter().enumerate()
+    {
         let n = n as u16 + 1;
         let descriptor = PrimitiveValue::U16([4, 11, 16].as_slice().into());
         image.object.put(dicom_core::DataElement::new(Tag(0x0028, 0x1100 + n), VR::US, descriptor));

@@ -40,7 +40,7 @@ pub struct Params {
 }
 
 /// Names and offsets of the fields, for the test against the WGSL.
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
     use std::mem::offset_of;
     macro_rules! offsets {
