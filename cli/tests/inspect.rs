@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking, as tests do")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -17,19 +17,7 @@ fn json(output: &Output) -> Value {
 }
 
 fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.to_owned();
-    let shared = std::env::var_os("ISOCENTER_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let found = shared.join("data/calcium-qrm").is_dir().then_some(shared);
-    if found.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "the reference data is missing; set ISOCENTER_SHARED"
-        );
-        println!(
-            "SKIPPED: the reference data is missing; set ISOCENTER_SHARED to the folder that holds data/"
-        );
-    }
-    found
+    testbed::reference("data/calcium-qrm").map(|_| testbed::shared())
 }
 
 #[test]

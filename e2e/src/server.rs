@@ -8,11 +8,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::process::{Process, Scratch};
 
-/// Root of the checkout.
-pub fn workspace() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    here.parent().map(PathBuf::from).unwrap_or(here)
-}
+pub use testbed::checkout as workspace;
 
 /// The built app: `ISOCENTER_DIST`, default `dist` in the checkout.
 pub fn dist() -> PathBuf {

@@ -65,7 +65,7 @@ fn against_pydicom() -> Result<(), Failure> {
     let this = std::env::current_exe()?;
     let target = this.ancestors().find(|p| p.ends_with("release")).and_then(Path::parent);
     let work = target.ok_or("run this in release")?.join("bench-read");
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench");
+    let scripts = testbed::checkout().join("bench");
     let python = work.join("venv/bin/python");
     if !python.is_file() {
         run(Command::new("python3").args(["-m", "venv"]).arg(work.join("venv")))?;

@@ -9,7 +9,6 @@ mod dicom_bytes;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 use dicom_bytes::{DEFLATED, EXPLICIT_BE, EXPLICIT_LE, GREY, IMPLICIT_LE, Image, RLE, Random, Writer};
 use dicom_bytes::{encapsulated, file, native};
@@ -209,19 +208,14 @@ fn every_cut_of_a_file_ends_in_an_error() {
 }
 
 fn shared_files() -> Vec<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-    let shared = std::env::var_os("ISOCENTER_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let Ok(mut index) = csv::Reader::from_path(shared.join("data/dicom/INDEX.csv")) else {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "the reference data is missing; set ISOCENTER_SHARED"
-        );
-        println!("SKIPPED in part: no reference data; only files made here are mutated");
+    let Some(data) = testbed::reference("data") else {
+        println!("only files made here are mutated");
         return Vec::new();
     };
+    let mut index = csv::Reader::from_path(data.join("dicom/INDEX.csv")).unwrap();
     let small = |row: &csv::StringRecord| row[1].parse::<u64>().is_ok_and(|size| size < 40_000);
     let rows = index.records().map(Result::unwrap).filter(small);
-    rows.map(|row| std::fs::read(shared.join("data").join(&row[0])).unwrap()).collect()
+    rows.map(|row| std::fs::read(data.join(&row[0])).unwrap()).collect()
 }
 
 fn made_files() -> Vec<Vec<u8>> {

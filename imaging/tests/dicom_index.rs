@@ -13,19 +13,7 @@ use imaging::source::Buffer;
 use sha2::{Digest, Sha256};
 
 fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.to_owned();
-    let shared = std::env::var_os("ISOCENTER_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let found = shared.join("data/dicom/INDEX.csv").is_file().then_some(shared);
-    if found.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "the reference data is missing; set ISOCENTER_SHARED"
-        );
-        println!(
-            "SKIPPED: the reference data is missing; set ISOCENTER_SHARED to the folder that holds data/dicom"
-        );
-    }
-    found
+    testbed::reference("data/dicom/INDEX.csv").map(|_| testbed::shared())
 }
 
 /// A decoded file: all frames as pydicom's `pixel_array` has them.
@@ -91,7 +79,7 @@ fn pydicom_pixels(file: &Path, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pydicom");
     let made = folder.join(format!("{}.raw", sha(bytes)));
     if !made.is_file() {
-        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+        let scripts = testbed::checkout().join("imaging/tests/reference");
         let python = folder.join("venv/bin/python");
         let run = |program: &Path, arguments: &[&std::ffi::OsStr]| {
             let status = Command::new(program).args(arguments).status().map_err(|e| e.to_string())?;

@@ -13,19 +13,7 @@ use imaging::{Catalog, Source, Volume, read_study};
 use serde_json::Value;
 
 fn shared() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.to_owned();
-    let shared = std::env::var_os("ISOCENTER_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let found = shared.join("data/volumes").is_dir().then_some(shared);
-    if found.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "the reference data is missing; set ISOCENTER_SHARED"
-        );
-        println!(
-            "SKIPPED: the reference data is missing; set ISOCENTER_SHARED to the folder that holds data/"
-        );
-    }
-    found
+    testbed::reference("data/volumes").map(|_| testbed::shared())
 }
 
 /// Affines are decimal strings of at most 16 digits, or float32 in NIfTI-1: 1e-5 mm is far below both.

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn every_wgsl_file_is_part_of_a_shader() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = testbed::checkout().join("shaders");
         let listed: BTreeSet<String> =
             ALL.iter().flat_map(|s| s.parts).map(|part| part.path.to_owned()).collect();
         let mut found = BTreeSet::new();

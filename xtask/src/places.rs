@@ -5,11 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The root of the repository.
-pub fn root() -> &'static Path {
-    // The manifest's folder is <root>/xtask.
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
-}
+pub use testbed::{checkout as root, shared};
 
 /// `.cache/isocenter` in the home folder.
 pub fn cache() -> PathBuf {
@@ -32,14 +28,6 @@ pub fn target() -> PathBuf {
 /// The built app.
 pub fn dist() -> PathBuf {
     root().join("dist")
-}
-
-/// The reference data, which is no part of the repository.
-pub fn shared() -> PathBuf {
-    match std::env::var_os("ISOCENTER_SHARED") {
-        Some(set) if !set.is_empty() => root().join(set),
-        _ => root().join("../shared"),
-    }
 }
 
 /// `path` as seen from the repository's root, for messages: shorter, and the same on every machine.

@@ -74,10 +74,10 @@ mod tests {
     /// Files in `shaders/kernels` and `shaders/display` = stems in the registry, both ways.
     #[test]
     fn the_registry_is_complete() {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shaders");
+        let root = testbed::checkout().join("shaders");
         let mut files = BTreeSet::new();
         for folder in ["kernels", "display"] {
-            for entry in std::fs::read_dir(format!("{root}/{folder}")).unwrap() {
+            for entry in std::fs::read_dir(root.join(folder)).unwrap() {
                 let path = entry.unwrap().path();
                 files.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
             }
