@@ -71,9 +71,10 @@ impl Link {
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
         message.forget();
 
-        let error = Closure::<dyn Fn(web_sys::ErrorEvent)>::new(move |e: web_sys::ErrorEvent| {
-            let what = e.message();
-            let what = if what.is_empty() { "its program could not be loaded".into() } else { what };
+        // A worker that fails to load sends a plain Event, one that throws an ErrorEvent with a message.
+        let error = Closure::<dyn Fn(JsValue)>::new(move |e: JsValue| {
+            let message = Reflect::get(&e, &"message".into()).ok().and_then(|m| m.as_string());
+            let what = message.unwrap_or_else(|| "its program could not be loaded".into());
             on_failure(format!("The engine stopped: {what}. Reload the page."));
         });
         worker.set_onerror(Some(error.as_ref().unchecked_ref()));

@@ -51,6 +51,7 @@ pub struct ModuleSize {
 /// All of it.
 pub fn seal(dist: &Path) -> Result<Vec<ModuleSize>, String> {
     remove_compressed(dist)?;
+    self_contained(dist)?;
     optimise(dist)?;
     correct_integrity(dist)?;
     write_list(dist)?;
@@ -63,6 +64,29 @@ fn remove_compressed(dist: &Path) -> Result<(), String> {
         fs::remove_file(dist.join(name)).map_err(|e| format!("cannot remove dist/{name}: {e}"))?;
     }
     Ok(())
+}
+
+/// Code translated from C may call `malloc` by name; it links all the same, and the browser then refuses the
+/// whole module for lack of a file called `env`.
+fn self_contained(dist: &Path) -> Result<(), String> {
+    for name in files(dist)?.iter().filter(|name| name.ends_with(".js")) {
+        if let Some(line) = foreign_import(&read_text(&dist.join(name))?) {
+            return Err(format!(
+                "dist/{name} has `{line}`: a dependency calls a C function that no crate gives it"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first import of a script that is not a file beside it.
+fn foreign_import(script: &str) -> Option<&str> {
+    script.lines().find(|line| {
+        let Some(from) = line.starts_with("import ").then(|| line.split_once(" from ")).flatten() else {
+            return false;
+        };
+        !from.1.trim_start_matches(['"', '\'']).starts_with(['.', '/'])
+    })
 }
 
 /// Runs wasm-opt over every module and renames what was hashed before.
@@ -320,6 +344,14 @@ mod tests {
         assert_eq!(wasm_opt_version("wasm-opt version 108\n"), Some(108));
         assert_eq!(wasm_opt_version("wasm-opt version 132 (version_132)\n"), Some(132));
         assert_eq!(wasm_opt_version(""), None);
+    }
+
+    #[test]
+    fn a_module_that_wants_c_functions_is_refused() {
+        let calm = "import init from './engine.js';await init();";
+        assert_eq!(foreign_import(calm), None);
+        let planted = folder(&[("engine.js", "import * as import1 from \"env\"\n")]);
+        assert!(self_contained(planted.path()).is_err_and(|e| e.contains("engine.js")));
     }
 
     #[test]

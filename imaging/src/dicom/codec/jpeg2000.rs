@@ -3,6 +3,10 @@
 //! there is the Rust port of the reference decoder. Both see only streams whose size is that of the header,
 //! because they allocate what the stream says.
 
+// Named so that it is linked: openjp2 finds `malloc` and its like there.
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use tinyrlibc as _;
+
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::super::format::PixelFormat;
