@@ -34,12 +34,7 @@ impl Default for Options {
 }
 
 /// Flags under which headless Chromium has WebGPU on a machine without a GPU.
-const WEBGPU: &[&str] = &[
-    "--enable-unsafe-webgpu",
-    "--enable-features=Vulkan",
-    "--use-vulkan=swiftshader",
-    "--use-webgpu-adapter=swiftshader",
-];
+const WEBGPU: &[&str] = &["--enable-unsafe-webgpu"];
 /// WebGL on the same software rasteriser; Chromium would refuse it silently otherwise.
 const WEBGL: &[&str] = &["--enable-unsafe-swiftshader"];
 

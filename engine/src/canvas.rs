@@ -6,10 +6,10 @@
 use gpu_kernels::display::slice::{PanelDraw, PanelRect, cpu};
 use gpu_kernels::{ArrivedSlices, BackendKind, GpuError};
 use protocol::{Backend, BackendInfo, Panel, Scene};
-use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
+use web_sys::OffscreenCanvas;
 
 use crate::gpu_canvas::GpuCanvas;
+use crate::pixel_canvas::{Picture, PixelCanvas};
 use crate::session::Loaded;
 
 /// What draws.
@@ -17,11 +17,8 @@ pub enum Canvas {
     /// WebGPU or WebGL2.
     Gpu(Box<GpuCanvas>),
     /// The CPU twin; the picture is handed to a 2D context.
-    Cpu(CpuCanvas),
+    Cpu(PixelCanvas),
 }
-
-/// A picture read back: width, height, RGBA8.
-pub type Picture = (u32, u32, Vec<u8>);
 
 impl Canvas {
     /// Draws a scene and hands it to the browser.
@@ -32,7 +29,7 @@ impl Canvas {
         match self {
             Self::Gpu(gpu) => gpu.draw(scene, loaded).await,
             Self::Cpu(cpu) => {
-                cpu.draw(scene, loaded);
+                draw_with_twin(cpu, scene, loaded);
                 cpu.present()
             }
         }
@@ -42,7 +39,7 @@ impl Canvas {
     pub async fn capture(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<Picture, String> {
         match self {
             Self::Gpu(gpu) => gpu.capture(scene, loaded).await,
-            Self::Cpu(cpu) => Ok((cpu.width_px, cpu.height_px, cpu.rgba.clone())),
+            Self::Cpu(cpu) => Ok(cpu.picture()),
         }
     }
 }
@@ -63,75 +60,27 @@ pub fn panel_draw<'a>(panel: &Panel, loaded: &'a [Loaded]) -> Option<(PanelDraw,
     Some((PanelDraw::of_view(&panel.view, &volume.grid, volume, rect, panel.window, panel.invert), series))
 }
 
-/// Pixels in wasm memory and the context that shows them.
-pub struct CpuCanvas {
-    canvas: OffscreenCanvas,
-    context: OffscreenCanvasRenderingContext2d,
-    pub rgba: Vec<u8>,
-    pub width_px: u32,
-    pub height_px: u32,
-}
-
-impl CpuCanvas {
-    /// Fails where the canvas has a context of another kind already.
-    pub fn new(canvas: OffscreenCanvas) -> Result<Self, String> {
-        let context = canvas
-            .get_context("2d")
-            .ok()
-            .flatten()
-            .and_then(|c| c.dyn_into::<OffscreenCanvasRenderingContext2d>().ok())
-            .ok_or("The canvas gives no 2D context.")?;
-        Ok(Self { canvas, context, rgba: Vec::new(), width_px: 0, height_px: 0 })
-    }
-
-    /// Makes room for a picture of this size; returns its pixels, opaque black.
-    pub fn begin(&mut self, width_px: u32, height_px: u32) -> &mut [u8] {
-        if (self.width_px, self.height_px) != (width_px, height_px) {
-            self.canvas.set_width(width_px);
-            self.canvas.set_height(height_px);
-            (self.width_px, self.height_px) = (width_px, height_px);
-        }
-        self.rgba.clear();
-        self.rgba.resize(width_px as usize * height_px as usize * 4, 0);
-        for pixel in self.rgba.chunks_exact_mut(4) {
-            pixel[3] = 255;
-        }
-        &mut self.rgba
-    }
-
-    /// Draws with the CPU twin of the slice pass.
-    pub fn draw(&mut self, scene: &Scene, loaded: &[Loaded]) {
-        let stride = scene.width_px as usize * 4;
-        let pixels = self.begin(scene.width_px, scene.height_px);
-        let mut picture = cpu::Picture {
-            pixels,
-            width_px: scene.width_px,
-            height_px: scene.height_px,
-            stride_bytes: stride,
-        };
-        for panel in &scene.panels {
-            let fits = panel.x_px + panel.width_px <= scene.width_px
-                && panel.y_px + panel.height_px <= scene.height_px;
-            let Some((draw, series)) = panel_draw(panel, loaded).filter(|_| fits) else { continue };
-            let volume = series.loader.volume();
-            let mut arrived = ArrivedSlices::none(volume.grid.dims()[2]);
-            for [time_index, slice] in &series.placed {
-                if *time_index == panel.time_index {
-                    arrived.mark(*slice);
-                }
+/// Draws with the CPU twin of the slice pass.
+fn draw_with_twin(pixels: &mut PixelCanvas, scene: &Scene, loaded: &[Loaded]) {
+    let stride = scene.width_px as usize * 4;
+    let mut picture = cpu::Picture {
+        pixels: pixels.begin(scene.width_px, scene.height_px),
+        width_px: scene.width_px,
+        height_px: scene.height_px,
+        stride_bytes: stride,
+    };
+    for panel in &scene.panels {
+        let fits =
+            panel.x_px + panel.width_px <= scene.width_px && panel.y_px + panel.height_px <= scene.height_px;
+        let Some((draw, series)) = panel_draw(panel, loaded).filter(|_| fits) else { continue };
+        let volume = series.loader.volume();
+        let mut arrived = ArrivedSlices::none(volume.grid.dims()[2]);
+        for [time_index, slice] in &series.placed {
+            if *time_index == panel.time_index {
+                arrived.mark(*slice);
             }
-            cpu::draw(&draw, volume, panel.time_index, &arrived, &mut picture);
         }
-    }
-
-    /// Shows what was drawn.
-    pub fn present(&self) -> Result<(), String> {
-        let image =
-            ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.rgba), self.width_px, self.height_px)
-                .map_err(|_| "The browser refused the picture.")?;
-        self.context
-            .put_image_data(&image, 0.0, 0.0)
-            .map_err(|_| "The 2D context refused the picture.".to_owned())
+        cpu::draw(&draw, volume, panel.time_index, &arrived, &mut picture);
     }
 }
 
@@ -160,11 +109,12 @@ pub fn candidates(force: Option<Backend>, spoilt: &[Backend]) -> Vec<Backend> {
     all[first..].iter().copied().filter(|b| !spoilt.contains(b)).collect()
 }
 
-/// Takes the canvas for the best backend that works.
+/// Takes the canvas for the best backend that works. `copied`: presenting on it cost a device before.
 pub async fn take(
     canvas: OffscreenCanvas,
     force: Option<Backend>,
     spoilt: &[Backend],
+    copied: bool,
     passed_over: &mut Vec<String>,
 ) -> Result<Taken, Spoilt> {
     for backend in candidates(force, spoilt) {
@@ -172,11 +122,11 @@ pub async fn take(
             Backend::WebGpu => BackendKind::WebGpu,
             Backend::WebGl2 => BackendKind::WebGl2,
             Backend::Cpu => {
-                let cpu = CpuCanvas::new(canvas).map_err(|why| Spoilt { backend: Backend::WebGl2, why })?;
+                let cpu = PixelCanvas::new(canvas).map_err(|why| Spoilt { backend: Backend::WebGl2, why })?;
                 return Ok(Taken { canvas: Canvas::Cpu(cpu), info: cpu_info(std::mem::take(passed_over)) });
             }
         };
-        match GpuCanvas::new(canvas.clone(), kind).await {
+        match GpuCanvas::new(canvas.clone(), kind, copied).await {
             Ok(gpu) => {
                 let info = BackendInfo {
                     backend,

@@ -8,7 +8,8 @@ use gpu_kernels::{BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, SurfaceE
 use protocol::{Scene, SeriesId};
 use web_sys::OffscreenCanvas;
 
-use crate::canvas::{Picture, panel_draw};
+use crate::canvas::panel_draw;
+use crate::pixel_canvas::{Picture, PixelCanvas};
 use crate::session::Loaded;
 
 /// Time points kept on the GPU: a cine over a short dynamic series uploads each of them once.
@@ -23,23 +24,45 @@ struct Copy {
     last_used: u64,
 }
 
-/// Device, surface, pass and copies.
+/// How a picture gets from the device to the page.
+enum Screen {
+    /// The browser shows the texture that was drawn.
+    Direct { surface: CanvasSurface, pass: SlicePass },
+    /// Read back and put through a 2D context. On a software adapter that costs one copy, and it works where
+    /// the browser composites without a GPU: there, Chromium 156 destroys the device at the first frame that is
+    /// shown directly.
+    Copied(PixelCanvas),
+}
+
+/// Device, screen and copies of volumes.
 pub struct GpuCanvas {
     pub gpu: Gpu,
-    surface: CanvasSurface,
-    pass: SlicePass,
-    /// For read-backs, made at the first one.
+    screen: Screen,
+    /// For pictures that are read back, made at the first one.
     capture_pass: Option<SlicePass>,
     copies: Vec<Copy>,
     frame: u64,
 }
 
 impl GpuCanvas {
-    /// Takes the canvas.
-    pub async fn new(canvas: OffscreenCanvas, kind: BackendKind) -> Result<Self, GpuError> {
-        let (gpu, surface) = Gpu::for_canvas(canvas, kind).await?;
-        let pass = SlicePass::new(&gpu, surface.format());
-        Ok(Self { gpu, surface, pass, capture_pass: None, copies: Vec::new(), frame: 0 })
+    /// Takes the canvas. `copied`: not to be presented on directly, whatever the adapter.
+    pub async fn new(canvas: OffscreenCanvas, kind: BackendKind, copied: bool) -> Result<Self, GpuError> {
+        let (gpu, screen) = if kind == BackendKind::WebGl2 {
+            let (gpu, surface) = Gpu::webgl2(canvas).await?;
+            let pass = SlicePass::new(&gpu, surface.format());
+            (gpu, Screen::Direct { surface, pass })
+        } else {
+            let mut gpu = Gpu::webgpu().await?;
+            let screen = if copied || gpu.is_software() {
+                Screen::Copied(PixelCanvas::new(canvas).map_err(|why| GpuError::NoSurface(kind, why))?)
+            } else {
+                let surface = gpu.attach(canvas)?;
+                let pass = SlicePass::new(&gpu, surface.format());
+                Screen::Direct { surface, pass }
+            };
+            (gpu, screen)
+        };
+        Ok(Self { gpu, screen, capture_pass: None, copies: Vec::new(), frame: 0 })
     }
 
     /// Brings every volume of the scene onto the GPU.
@@ -88,16 +111,27 @@ impl GpuCanvas {
 
     /// Draws a scene onto the canvas.
     pub async fn draw(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<(), String> {
+        if let Screen::Copied(_) = self.screen {
+            let drawn = self.capture(scene, loaded).await;
+            let Screen::Copied(pixels) = &mut self.screen else { return Ok(()) };
+            // A lost device is noticed by the loop, which draws again on the next one.
+            if self.gpu.is_lost() {
+                return Ok(());
+            }
+            pixels.take(drawn?);
+            return pixels.present();
+        }
         self.upload(scene, loaded).await?;
-        self.surface.resize(&self.gpu, scene.width_px, scene.height_px);
-        let frame = match self.surface.frame(&self.gpu) {
+        let Screen::Direct { surface, pass } = &mut self.screen else { return Ok(()) };
+        surface.resize(&self.gpu, scene.width_px, scene.height_px);
+        let frame = match surface.frame(&self.gpu) {
             Ok(frame) => frame,
             // The next scene draws again; a lost device is noticed by the loop.
             Err(SurfaceError::NotNow(_) | SurfaceError::Lost) => return Ok(()),
         };
         let panels = panels(&self.copies, scene, loaded);
         let panels: Vec<_> = panels.iter().map(|(draw, volume)| (draw, *volume)).collect();
-        self.pass.draw(&self.gpu, &frame.view, [frame.width_px, frame.height_px], &panels);
+        pass.draw(&self.gpu, &frame.view, [frame.width_px, frame.height_px], &panels);
         frame.present(&self.gpu);
         Ok(())
     }

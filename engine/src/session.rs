@@ -23,6 +23,9 @@ const REDRAW_WHILE_LOADING_MS: f64 = 150.0;
 /// Between two progress messages.
 const TELL_MS: f64 = 80.0;
 
+/// A device lost this soon after it was made was lost to the first frames that it showed.
+const EARLY_LOSS_MS: f64 = 1000.0;
+
 /// A scan under way.
 struct Reading {
     request: RequestId,
@@ -61,8 +64,12 @@ pub struct Session {
     /// The scene, or what it shows, changed since the last picture.
     stale: bool,
     drawn_ms: f64,
+    /// When the canvas was taken.
+    ready_ms: f64,
     /// When the GPU was lost, until it is back.
     lost_ms: Option<f64>,
+    /// Showing frames directly cost a device: copy them from now on.
+    copied: bool,
     /// `?backend=`
     force: Option<Backend>,
     /// Backends that took a canvas and failed.
@@ -84,7 +91,9 @@ impl Session {
             scene: Scene::default(),
             stale: false,
             drawn_ms: 0.0,
+            ready_ms: 0.0,
             lost_ms: None,
+            copied: false,
             force: None,
             spoilt: Vec::new(),
             passed_over: Vec::new(),
@@ -124,7 +133,7 @@ impl Session {
             return;
         };
         self.canvas = None;
-        match canvas::take(offscreen, self.force, &self.spoilt, &mut self.passed_over).await {
+        match canvas::take(offscreen, self.force, &self.spoilt, self.copied, &mut self.passed_over).await {
             Ok(taken) => {
                 if let Canvas::Gpu(gpu) = &taken.canvas {
                     let (inbox, lost) = (Rc::clone(&self.inbox), gpu.gpu.lost());
@@ -134,6 +143,7 @@ impl Session {
                     });
                 }
                 self.canvas = Some(taken.canvas);
+                self.ready_ms = link::now_ms();
                 self.stale = true;
                 link::send(&Event::Ready { backend: taken.info });
             }
@@ -151,11 +161,13 @@ impl Session {
     /// Asks for a new canvas when the GPU has gone; the scene and the voxels are still here.
     fn notice_loss(&mut self) {
         if let Some(Canvas::Gpu(gpu)) = &self.canvas
-            && gpu.gpu.is_lost()
+            && let Some(why) = gpu.gpu.lost_why()
         {
             self.canvas = None;
-            self.lost_ms = Some(link::now_ms());
-            link::send(&Event::CanvasWanted { why: "the GPU was lost".into() });
+            let now = link::now_ms();
+            self.lost_ms = Some(now);
+            self.copied |= now - self.ready_ms < EARLY_LOSS_MS;
+            link::send(&Event::CanvasWanted { why: format!("the GPU was lost ({why})") });
         }
     }
 

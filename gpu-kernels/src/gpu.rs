@@ -51,7 +51,11 @@ pub struct Gpu {
     #[cfg(target_arch = "wasm32")]
     pub(crate) canvas: Option<web_sys::OffscreenCanvas>,
     // Kept because adapter and surface are of this instance.
-    _instance: wgpu::Instance,
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        expect(dead_code, reason = "surfaces are made from it in the browser")
+    )]
+    pub(crate) instance: wgpu::Instance,
 }
 
 impl Gpu {
@@ -109,7 +113,7 @@ impl Gpu {
             lost,
             #[cfg(target_arch = "wasm32")]
             canvas: None,
-            _instance: instance,
+            instance,
         })
     }
 
@@ -141,6 +145,11 @@ impl Gpu {
     /// Whether the device is lost: everything made from it draws nothing any more.
     pub fn is_lost(&self) -> bool {
         self.lost.why().is_some()
+    }
+
+    /// What the driver or browser said when the device was lost.
+    pub fn lost_why(&self) -> Option<String> {
+        self.lost.why()
     }
 
     /// Resolves with the reason when the device is lost; at once if it already is.

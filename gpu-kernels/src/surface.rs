@@ -38,44 +38,62 @@ pub struct Frame {
 }
 
 impl Gpu {
-    /// Takes the canvas for one backend. On WebGPU an error of kind `NoAdapter` or `NoDevice` leaves the
-    /// canvas untouched, so another backend can still have it.
-    pub async fn for_canvas(
-        canvas: OffscreenCanvas,
-        kind: BackendKind,
-    ) -> Result<(Self, CanvasSurface), GpuError> {
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = match kind {
-            BackendKind::WebGl2 => wgpu::Backends::GL,
-            BackendKind::WebGpu | BackendKind::Vulkan => wgpu::Backends::BROWSER_WEBGPU,
-        };
-        let instance = wgpu::Instance::new(descriptor);
-        let make_surface = |instance: &wgpu::Instance| {
-            instance
-                .create_surface(wgpu::SurfaceTarget::OffscreenCanvas(canvas.clone()))
-                .map_err(|e| GpuError::NoSurface(kind, e.to_string()))
-        };
-        // WebGL2 has no adapter without a canvas; WebGPU has, and asking it first keeps the canvas free.
-        let early = if kind == BackendKind::WebGl2 { Some(make_surface(&instance)?) } else { None };
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            compatible_surface: early.as_ref(),
-            ..Default::default()
-        };
-        let adapter =
-            instance.request_adapter(&options).await.map_err(|e| GpuError::NoAdapter(kind, e.to_string()))?;
-        let mut gpu = Self::from_adapter(instance.clone(), adapter, kind).await?;
-        let surface = match early {
-            Some(surface) => surface,
-            None => make_surface(&instance)?,
-        };
-        if kind == BackendKind::WebGl2 {
-            watch_webgl_context(&canvas, &gpu);
-        }
+    /// The browser's WebGPU, with no canvas touched.
+    pub async fn webgpu() -> Result<Self, GpuError> {
+        let instance = instance(wgpu::Backends::BROWSER_WEBGPU);
+        let adapter = adapter(&instance, BackendKind::WebGpu, None).await?;
+        Self::from_adapter(instance, adapter, BackendKind::WebGpu).await
+    }
+
+    /// Takes a canvas for this WebGPU device.
+    pub fn attach(&mut self, canvas: OffscreenCanvas) -> Result<CanvasSurface, GpuError> {
+        let surface = surface(&self.instance, &canvas, self.kind())?;
+        let surface = CanvasSurface::new(surface, self, canvas.width(), canvas.height())?;
+        self.canvas = Some(canvas);
+        Ok(surface)
+    }
+
+    /// Takes a canvas for WebGL2, which has no adapter without one.
+    pub async fn webgl2(canvas: OffscreenCanvas) -> Result<(Self, CanvasSurface), GpuError> {
+        let kind = BackendKind::WebGl2;
+        let instance = instance(wgpu::Backends::GL);
+        let surface = surface(&instance, &canvas, kind)?;
+        let adapter = adapter(&instance, kind, Some(&surface)).await?;
+        let mut gpu = Self::from_adapter(instance, adapter, kind).await?;
+        watch_webgl_context(&canvas, &gpu);
         let surface = CanvasSurface::new(surface, &gpu, canvas.width(), canvas.height())?;
         gpu.canvas = Some(canvas);
         Ok((gpu, surface))
     }
+}
+
+fn instance(backends: wgpu::Backends) -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    wgpu::Instance::new(descriptor)
+}
+
+async fn adapter(
+    instance: &wgpu::Instance,
+    kind: BackendKind,
+    surface: Option<&wgpu::Surface<'static>>,
+) -> Result<wgpu::Adapter, GpuError> {
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        compatible_surface: surface,
+        ..Default::default()
+    };
+    instance.request_adapter(&options).await.map_err(|e| GpuError::NoAdapter(kind, e.to_string()))
+}
+
+fn surface(
+    instance: &wgpu::Instance,
+    canvas: &OffscreenCanvas,
+    kind: BackendKind,
+) -> Result<wgpu::Surface<'static>, GpuError> {
+    instance
+        .create_surface(wgpu::SurfaceTarget::OffscreenCanvas(canvas.clone()))
+        .map_err(|e| GpuError::NoSurface(kind, e.to_string()))
 }
 
 impl CanvasSurface {

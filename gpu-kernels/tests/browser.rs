@@ -5,7 +5,8 @@ use gpu_kernels::compare::compare_bytes;
 use gpu_kernels::display::slice::{PanelDraw, PanelRect, SlicePass, TOLERANCE, cpu};
 use gpu_kernels::kernels::ALL;
 use gpu_kernels::{
-    ArrivedSlices, BackendKind, CanvasSurface, Gpu, GpuVolume, VoxelFormat, read_rgba8, self_check, wgpu,
+    ArrivedSlices, BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, VoxelFormat, read_rgba8, self_check,
+    wgpu,
 };
 use imaging::{Volume, Voxels};
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit, Plane, View, VoiFunction, Window};
@@ -20,9 +21,18 @@ fn canvas() -> web_sys::OffscreenCanvas {
     web_sys::OffscreenCanvas::new(SIZE[0], SIZE[1]).unwrap()
 }
 
+async fn take(canvas: web_sys::OffscreenCanvas, kind: BackendKind) -> Result<(Gpu, CanvasSurface), GpuError> {
+    if kind == BackendKind::WebGl2 {
+        return Gpu::webgl2(canvas).await;
+    }
+    let mut gpu = Gpu::webgpu().await?;
+    let surface = gpu.attach(canvas)?;
+    Ok((gpu, surface))
+}
+
 async fn gpu(kind: BackendKind) -> (Gpu, CanvasSurface, web_sys::OffscreenCanvas) {
     let canvas = canvas();
-    let (gpu, surface) = Gpu::for_canvas(canvas.clone(), kind).await.unwrap();
+    let (gpu, surface) = take(canvas.clone(), kind).await.unwrap();
     console_log!("{kind:?}: {} (software: {})", gpu.adapter_name(), gpu.is_software());
     assert_eq!(gpu.kind(), kind);
     (gpu, surface, canvas)
@@ -176,37 +186,6 @@ async fn a_canvas_in_use_is_refused_not_taken() {
     let canvas = canvas();
     canvas.get_context("2d").unwrap().unwrap();
     for kind in [BackendKind::WebGpu, BackendKind::WebGl2] {
-        assert!(Gpu::for_canvas(canvas.clone(), kind).await.is_err());
-    }
-}
-
-/// The fallback must keep up with a wheel: 512 × 512 linear below 25 ms (reported, with a wide margin asserted).
-#[wasm_bindgen_test]
-async fn the_twin_is_fast_enough_in_wasm() {
-    let dims = [512u32, 512, 64];
-    let spacing = DMat3::from_diagonal(DVec3::new(0.7, 0.7, 1.25));
-    let placed = DAffine3::from_mat3_translation(spacing, DVec3::ZERO);
-    let grid = Grid::new(dims, placed, LengthUnit::Millimetre, Frame::Patient).unwrap();
-    let voxels =
-        (0..512 * 512 * 64u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 20) as i16 - 1024).collect();
-    let volume = Volume::new(Voxels::I16(voxels), grid);
-    let rect = PanelRect { x_px: 0, y_px: 0, width_px: 512, height_px: 512 };
-    let window = Window { center: 40.0, width: 400.0, function: VoiFunction::Linear };
-    let mut pixels = vec![0; 512 * 512 * 4];
-    let arrived = ArrivedSlices::all(64);
-    for plane in [Plane::Axial, Plane::Coronal, Plane::Sagittal] {
-        let mut view = View::fit(plane, &volume.grid, rect.viewport());
-        view.centre_world += DVec3::splat(0.3);
-        let panel = PanelDraw::of_view(&view, &volume.grid, &volume, rect, window, false);
-        let mut best = f64::INFINITY;
-        for _ in 0..5 {
-            let start = now_ms();
-            let mut picture =
-                cpu::Picture { pixels: &mut pixels, width_px: 512, height_px: 512, stride_bytes: 2048 };
-            cpu::draw(&panel, &volume, 0, &arrived, &mut picture);
-            best = best.min(now_ms() - start);
-        }
-        console_log!("CPU twin in wasm, {plane:?}: {best:.1} ms");
-        assert!(best < 250.0, "{plane:?}: {best} ms");
+        assert!(take(canvas.clone(), kind).await.is_err());
     }
 }

@@ -9,9 +9,10 @@ struct Fixed3 {
     lo: vec3<u32>,
 }
 
+// Booleans are converted, not selected: `select` of integers becomes a `mix` that WebGL2 lacks.
 fn fixed_add(a: Fixed3, b: Fixed3) -> Fixed3 {
     let lo = a.lo + b.lo;
-    let carry = select(vec3<i32>(0), vec3<i32>(1), lo < b.lo);
+    let carry = vec3<i32>(lo < b.lo);
     return Fixed3(a.hi + b.hi + carry, lo);
 }
 
@@ -23,7 +24,7 @@ fn fixed_times(a: Fixed3, n: u32) -> Fixed3 {
 
 /// Half a voxel less.
 fn fixed_minus_half(a: Fixed3) -> Fixed3 {
-    let borrow = select(vec3<i32>(0), vec3<i32>(1), a.lo < vec3<u32>(0x80000000u));
+    let borrow = vec3<i32>(a.lo < vec3<u32>(0x80000000u));
     return Fixed3(a.hi - borrow, a.lo - vec3<u32>(0x80000000u));
 }
 

@@ -19,7 +19,8 @@ pub fn CanvasHost() -> impl IntoView {
     let started = StoredValue::new(false);
     Effect::new(move |_| {
         let Some(host) = host.get() else { return };
-        epoch.track();
+        // `get`, not `track`: a memo that was never read has no sources that could wake it.
+        epoch.get();
         measure(ctx, &host);
         let command =
             if started.get_value() { Command::Canvas } else { Command::Start { force: forced_backend() } };
