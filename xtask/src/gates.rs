@@ -224,8 +224,16 @@ fn e2e(closing: &mut Vec<String>) -> Result<Verdict, String> {
         bundle::build()?;
     }
     let isocenter = bundle::command_line(Profile::Dev)?;
-    let mut command =
-        cargo(&["test", "--locked", "--package", "e2e", "--", "--nocapture", "--test-threads=1"]);
+    let mut command = cargo(&[
+        "test",
+        "--locked",
+        "--package",
+        "e2e",
+        "--no-fail-fast",
+        "--",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
     passed(step(command.env("ISOCENTER_DIST", places::dist()).env("ISOCENTER_BIN", isocenter), closing))
 }
 
