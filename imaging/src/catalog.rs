@@ -10,6 +10,7 @@ use scene::{Grid, Window};
 use crate::Source;
 use crate::dicom::DicomFile;
 use crate::group::{Instance, Stack};
+use crate::header::Acquisition;
 use crate::item::Item;
 use crate::ledger::{Fate, FileId, InstanceLedger};
 use crate::limits::Limits;
@@ -98,6 +99,8 @@ pub struct Series {
     pub corner_left: Vec<String>,
     /// Series and acquisition, for the top right corner.
     pub corner_right: Vec<String>,
+    /// How it was acquired; empty for other files than DICOM.
+    pub acquisition: Acquisition,
     /// What a reader must know, with values.
     pub warnings: Vec<String>,
     /// False for what is listed but has no picture (reports, plans).

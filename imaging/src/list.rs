@@ -100,6 +100,7 @@ fn series_of_header(header: &InstanceHeader, study: usize) -> Series {
         lossy: header.lossy.clone(),
         corner_left: corner_left(texts),
         corner_right: Vec::new(),
+        acquisition: header.acquisition.clone(),
         warnings: Vec::new(),
         displayable: false,
         content: Content::Nothing,
@@ -149,6 +150,8 @@ fn series_of_stack(
     }
     let lossy = ordered.iter().find_map(|i| instances[*i].header.lossy.clone());
     let pixels = header.pixels.as_ref();
+    let mut acquisition = header.acquisition.clone();
+    ordered.iter().for_each(|i| acquisition.merge(&instances[*i].header.acquisition));
     Series {
         stack: place,
         instances: files.len() as u32,
@@ -163,6 +166,7 @@ fn series_of_stack(
         windows: frame.windows.clone(),
         corner_right: corner_right(header, frame, lossy.as_deref()),
         lossy,
+        acquisition,
         warnings,
         displayable: true,
         content: Content::Dicom(Arc::new(stack.clone())),

@@ -174,6 +174,7 @@ pub(crate) fn list(found: &RasterFile, ledger: &mut InstanceLedger, lister: &mut
         lossy: (found.kind == Kind::Jpeg).then(|| "lossy (JPEG)".into()),
         corner_left: vec![base],
         corner_right: Vec::new(),
+        acquisition: Default::default(),
         warnings: vec!["No pixel spacing: lengths are in pixels.".into()],
         displayable: true,
         content: Content::Raster { file: found.file },

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 /// Root of the checkout that cargo runs this program from; the current folder when it was not cargo.
 pub fn checkout() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    // Every crate of the house lies directly below the root.
-    package.as_deref().and_then(Path::parent).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    // The lock file lies at the root of the workspace and nowhere below it.
+    let root = |p: &&Path| p.join("Cargo.lock").is_file() && p.join("testbed").is_dir();
+    package
+        .as_deref()
+        .and_then(|p| p.ancestors().find(root))
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// The folder of the reference data: `ISOCENTER_SHARED` (relative to the checkout), by default `../shared`.

@@ -3,6 +3,7 @@
 //! Single-frame and enhanced multi-frame objects end in the same list of [`FrameHeader`]s, so that
 //! everything after this module knows only frames; files are parsed once, then their data set is dropped.
 
+mod acquisition;
 mod functional;
 mod lut;
 mod person;
@@ -15,6 +16,7 @@ use scene::{DVec3, Window};
 
 use crate::volume::{Padding, Rescale, VoiLut};
 
+pub use acquisition::Acquisition;
 pub use person::display_name;
 pub use read::read;
 pub use value::display_date;
@@ -50,6 +52,8 @@ pub struct InstanceHeader {
     pub transfer_syntax_uid: String,
     /// How the pixels were compressed with loss, in words.
     pub lossy: Option<String>,
+    /// How it was acquired.
+    pub acquisition: Acquisition,
     /// One per frame of the pixel data.
     pub frames: Vec<FrameHeader>,
     /// What was strange but could be read.

@@ -15,7 +15,8 @@ use super::value::{
     date_time, display_date, display_time, integer, item, items, moment, number, numbers, point, text, texts,
 };
 use super::{
-    FrameHeader, FrameTime, InstanceHeader, PixelLayout, Spacing, SpacingSource, Texts, lut, person,
+    Acquisition, FrameHeader, FrameTime, InstanceHeader, PixelLayout, Spacing, SpacingSource, Texts, lut,
+    person,
 };
 use crate::volume::Rescale;
 
@@ -50,6 +51,7 @@ pub fn read(object: &InMemDicomObject, pixels: Option<PixelLayout>, frame_count:
         header.frames = (0..frame_count as usize)
             .map(|i| read_frame(object, FrameView::new(object, i), &header, &layout, &shared))
             .collect();
+        header.acquisition = Acquisition::read(object, &header.image_type, &header.frames);
         let groups = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).len();
         if groups != 0 && groups != frame_count as usize {
             header.warnings.push(format!(

@@ -167,6 +167,7 @@ pub(crate) fn list<S: Source>(
         lossy: None,
         corner_left: vec![base.to_owned()],
         corner_right: Some(header.description.clone()).filter(|d| !d.is_empty()).into_iter().collect(),
+        acquisition: Default::default(),
         warnings: header.warnings.clone(),
         displayable: true,
         content: Content::Nifti { data, header: Arc::new(header) },
