@@ -1,8 +1,13 @@
 //! Volumes for the tests of the page's state: unequal sizes and spacings, so that a swapped axis cannot pass.
 //! Only compiled for tests.
 
-use protocol::VolumeInfo;
+use protocol::{SeriesId, VolumeInfo};
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit};
+
+use super::Workspace;
+
+/// The series of [`opened`].
+pub const S: SeriesId = SeriesId(1);
 
 fn info(grid: Grid, modality: &str, unit: &str) -> VolumeInfo {
     VolumeInfo {
@@ -48,4 +53,13 @@ pub fn dynamic() -> VolumeInfo {
 /// A picture of 640 x 480 without spacing.
 pub fn picture() -> VolumeInfo {
     VolumeInfo { min: 0.0, max: 255.0, ..info(Grid::picture(640, 480, 1).unwrap(), "OT", "") }
+}
+
+/// A desktop's viewer that shows this series and nothing else.
+pub fn opened(info: VolumeInfo) -> Workspace {
+    let mut w = Workspace::default();
+    w.resize(1200.0, 800.0, 1.0);
+    w.learn(S, info);
+    assert!(w.show(S));
+    w
 }

@@ -210,7 +210,7 @@ impl Gesture {
                 Some(Gesture::Scroll { last: at, px_per_slice, rest: 0.0 })
             }
             Tool::Crosshair => {
-                w.set_cursor(panel.series, super::workspace::clamp_to_volume(&volume, world));
+                w.set_cursor(panel.series, super::linked::clamp_to_volume(&volume, world));
                 Some(Gesture::Crosshair)
             }
             Tool::Length | Tool::Angle | Tool::Rectangle | Tool::Ellipse | Tool::Probe => {
@@ -263,7 +263,7 @@ impl Gesture {
                     w.step_numbers(id, steps);
                 }
             }
-            Gesture::Crosshair => w.set_cursor(series, super::workspace::clamp_to_volume(&volume, world)),
+            Gesture::Crosshair => w.set_cursor(series, super::linked::clamp_to_volume(&volume, world)),
             Gesture::Draw { start, moved } => {
                 *moved |= at.distance(*start) > TREMOR_CSS_PX * ratio;
                 if *moved {
@@ -337,7 +337,7 @@ pub fn hover(w: &mut Workspace, id: PanelId, at: DVec2, held: Modifiers) {
         && let Some(series) = w.panel(id).map(|p| p.series)
         && let Some(v) = w.volume(series)
     {
-        w.set_cursor(series, super::workspace::clamp_to_volume(&v, world));
+        w.set_cursor(series, super::linked::clamp_to_volume(&v, world));
     }
 }
 

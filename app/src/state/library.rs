@@ -204,8 +204,10 @@ mod tests {
 
     #[test]
     fn neighbours_skip_what_has_no_picture() {
-        let mut l = Library::default();
-        l.catalog = catalog(vec![entry(1, true), entry(2, false), entry(3, true)]);
+        let l = Library {
+            catalog: catalog(vec![entry(1, true), entry(2, false), entry(3, true)]),
+            ..Library::default()
+        };
         assert_eq!(l.neighbour(Some(SeriesId(1)), 1), Some(SeriesId(3)));
         assert_eq!(l.neighbour(Some(SeriesId(3)), 1), Some(SeriesId(3)));
         assert_eq!(l.neighbour(None, 1), Some(SeriesId(1)));

@@ -2,11 +2,14 @@
 //! Kept pure so that everything a key or a pointer does is tested natively, without a browser.
 
 pub mod action;
+mod apply;
 pub mod cine;
 pub mod gesture;
 pub mod history;
 pub mod layout;
 pub mod library;
+pub mod linked;
+pub mod marking;
 pub mod measurement;
 pub mod outbox;
 pub mod presets;

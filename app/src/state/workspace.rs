@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use protocol::{NamedWindow, SeriesId, VolumeInfo};
-use scene::{DVec2, DVec3, Frame, Interpolation, Plane, SlabMode, View, Viewport, Window};
+use protocol::{SeriesId, VolumeInfo};
+use scene::{DVec2, DVec3, Frame, Interpolation, Plane, View, Viewport, Window};
 
-use super::action::{Action, Tool};
-use super::cine::{self, Cine};
+use super::action::Tool;
+use super::cine::Cine;
 use super::history::History;
 use super::layout::{self, CssRect, LayoutKind, PxRect};
-use super::measurement::{Measurement, MeasurementId, Shape};
+use super::marking::Draft;
+use super::measurement::{Measurement, MeasurementId};
 use super::presets;
 
 /// Counts up; a panel keeps its id while its view changes.
@@ -40,14 +41,6 @@ pub struct Place {
     pub px: PxRect,
 }
 
-/// A measurement whose points are still being placed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    pub id: MeasurementId,
-    /// The handle that follows the pointer.
-    pub handle: usize,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workspace {
     pub width: f64,
@@ -68,7 +61,7 @@ pub struct Workspace {
     pub cine: Cine,
     pub interpolation: Interpolation,
     last_panel: u32,
-    last_measurement: u32,
+    pub(super) last_measurement: u32,
     /// How each series was left, to come back to.
     left: BTreeMap<SeriesId, (LayoutKind, Vec<PanelState>)>,
 }
@@ -289,7 +282,7 @@ impl Workspace {
         PanelState { id, series, view, window, invert, time_index, fitted: true }
     }
 
-    fn set_layout(&mut self, kind: LayoutKind, series: SeriesId) {
+    pub(super) fn set_layout(&mut self, kind: LayoutKind, series: SeriesId) {
         let Some(info) = self.volume(series) else { return };
         let flat = info.grid.frame == Frame::Image;
         let planes: Vec<(Plane, bool)> = match kind {
@@ -339,123 +332,6 @@ impl Workspace {
         self.refit();
     }
 
-    fn refit(&mut self) {
-        for (id, place) in self.places() {
-            let viewport = Viewport { width_px: place.px.width, height_px: place.px.height };
-            let Some(panel) = self.panels.iter_mut().find(|p| p.id == id) else { continue };
-            if let (true, Some(v)) = (panel.fitted, self.volumes.get(&panel.series)) {
-                panel.view.fit_zoom(&v.grid, viewport);
-            }
-        }
-    }
-
-    // The linked crosshair
-
-    /// Brings the panels of a series to the slices that hold its crosshair.
-    fn align_to_cursor(&mut self, series: SeriesId) {
-        if let Some(cursor) = self.cursor(series) {
-            self.set_cursor(series, cursor);
-        }
-    }
-
-    /// Moves the crosshair; every panel of the series shows the slice through it. Depths snap to slices, so
-    /// that a straight acquisition is shown as acquired and not between two images.
-    pub fn set_cursor(&mut self, series: SeriesId, world: DVec3) {
-        let Some(info) = self.volume(series) else { return };
-        let mut cursor = world;
-        for panel in self.panels.iter_mut().filter(|p| p.series == series) {
-            let (lo, hi, at) = panel.view.depth_range(&info.grid);
-            let step = panel.view.slice_step(&info.grid);
-            let normal = panel.view.plane.world_from_plane(&info.grid).z_axis;
-            let depth = cursor.dot(normal);
-            let to = (lo + ((depth - lo) / step).round() * step).clamp(lo.min(hi), hi.max(lo));
-            panel.view.centre_world += normal * (to - at);
-            cursor += normal * (to - depth);
-        }
-        self.cursors.insert(series, cursor);
-    }
-
-    /// Steps through slices; the crosshair goes along.
-    pub fn step_slices(&mut self, id: PanelId, steps: f64) {
-        let Some(panel) = self.panel(id) else { return };
-        let (series, mut view) = (panel.series, panel.view.clone());
-        let Some(info) = self.volume(series) else { return };
-        let before = view.centre_world;
-        view.step_slices(&info.grid, steps);
-        let cursor = self.cursor(series).unwrap_or(before);
-        let normal = view.plane.world_from_plane(&info.grid).z_axis;
-        let moved = cursor + normal * (view.centre_world - cursor).dot(normal);
-        self.set_cursor(series, moved);
-    }
-
-    /// Steps in the direction of the numbers in the corner, whatever way the stack is stored.
-    pub fn step_numbers(&mut self, id: PanelId, steps: f64) {
-        let sign = self.number_sign(id);
-        self.step_slices(id, steps * sign);
-    }
-
-    fn number_sign(&self, id: PanelId) -> f64 {
-        let Some(panel) = self.panel(id) else { return 1.0 };
-        let Some(info) = self.volumes.get(&panel.series) else { return 1.0 };
-        let (mut a, mut b) = (panel.view.clone(), panel.view.clone());
-        a.step_slices(&info.grid, -1e9);
-        b.step_slices(&info.grid, 1e9);
-        if a.slice_number(&info.grid).0 > b.slice_number(&info.grid).0 { -1.0 } else { 1.0 }
-    }
-
-    pub fn set_slice_number(&mut self, id: PanelId, number: u32) {
-        let Some((now, count)) = self.slice_number(id) else { return };
-        let to = number.clamp(1, count.max(1));
-        self.step_numbers(id, f64::from(to) - f64::from(now));
-    }
-
-    pub fn slice_number(&self, id: PanelId) -> Option<(u32, u32)> {
-        let panel = self.panel(id)?;
-        let info = self.volumes.get(&panel.series)?;
-        Some(panel.view.slice_number(&info.grid))
-    }
-
-    // What panels of one series share
-
-    fn each_of_series(&mut self, series: SeriesId, mut f: impl FnMut(&mut PanelState)) {
-        self.panels.iter_mut().filter(|p| p.series == series).for_each(&mut f);
-    }
-
-    pub fn set_window(&mut self, series: SeriesId, mut window: Window) {
-        if !(window.center.is_finite() && window.width.is_finite()) {
-            return;
-        }
-        window.width = window.width.max(Window::min_width(window.function));
-        self.each_of_series(series, |p| p.window = window);
-    }
-
-    pub fn time_points(&self, series: SeriesId) -> u32 {
-        self.volumes.get(&series).map_or(1, |v| v.times_s.len().max(1) as u32)
-    }
-
-    pub fn set_time(&mut self, series: SeriesId, index: u32) {
-        let last = self.time_points(series) - 1;
-        self.each_of_series(series, |p| p.time_index = index.min(last));
-    }
-
-    pub fn step_time(&mut self, series: SeriesId, steps: i32) {
-        let Some(at) = self.panels.iter().find(|p| p.series == series).map(|p| p.time_index) else { return };
-        let to = cine::wrap(at, steps, self.time_points(series));
-        self.set_time(series, to);
-    }
-
-    pub fn presets(&self) -> Vec<NamedWindow> {
-        self.active_volume().map_or_else(Vec::new, |v| presets::presets(&v))
-    }
-
-    /// Diagonal of the volume: the thickest slab.
-    pub fn thickest_slab(&self, id: PanelId) -> f64 {
-        let Some(panel) = self.panel(id) else { return 0.0 };
-        let Some(v) = self.volumes.get(&panel.series) else { return 0.0 };
-        let (lo, hi, _) = panel.view.depth_range(&v.grid);
-        (hi - lo).abs() + panel.view.slice_step(&v.grid)
-    }
-
     pub fn set_plane(&mut self, id: PanelId, plane: Plane) {
         let Some(panel) = self.panel(id) else { return };
         let (series, slab) = (panel.series, panel.view.slab);
@@ -469,297 +345,12 @@ impl Workspace {
         self.refit();
     }
 
-    /// Plays: `seconds` have passed since the last frame.
-    pub fn advance_cine(&mut self, seconds: f64) {
-        let slices = self.cine.slices.advance(seconds);
-        let time = self.cine.time.advance(seconds);
-        let Some((id, series)) = self.active_panel().map(|p| (p.id, p.series)) else { return };
-        if slices != 0
-            && let Some((now, count)) = self.slice_number(id)
-        {
-            self.set_slice_number(id, cine::wrap(now - 1, slices, count) + 1);
-        }
-        if time != 0 {
-            self.step_time(series, time);
-        }
-    }
-
-    // Measurements
-
-    pub fn new_measurement(&mut self, id: PanelId, shape: Shape) -> Option<MeasurementId> {
-        let panel = self.panel(id)?;
-        let (series, plane, time_index) = (panel.series, panel.view.plane, panel.time_index);
-        self.last_measurement += 1;
-        let id = MeasurementId(self.last_measurement);
-        self.measurements.checkpoint();
-        self.measurements.get_mut().push(Measurement {
-            id,
-            series,
-            plane,
-            time_index,
-            shape,
-            statistics: None,
-            value: None,
-            message: None,
-        });
-        self.selected = Some(id);
-        Some(id)
-    }
-
-    pub fn measurement_mut(&mut self, id: MeasurementId) -> Option<&mut Measurement> {
-        self.measurements.get_mut().iter_mut().find(|m| m.id == id)
-    }
-
-    pub fn delete(&mut self, id: MeasurementId) {
-        self.measurements.checkpoint();
-        self.measurements.get_mut().retain(|m| m.id != id);
-        self.selected = None;
-        self.draft = None;
-    }
-
-    /// Drops a measurement whose points were never all placed.
-    pub fn cancel_draft(&mut self) -> bool {
-        let Some(draft) = self.draft.take() else { return false };
-        self.measurements.undo();
-        self.measurements.get_mut().retain(|m| m.id != draft.id);
-        self.selected = None;
-        true
-    }
-
-    /// Brings the slice with a measurement on the screen.
-    pub fn go_to(&mut self, id: MeasurementId) {
-        let Some(m) = self.measurements.get().iter().find(|m| m.id == id).cloned() else { return };
-        self.set_cursor(m.series, m.shape.anchor());
-        self.set_time(m.series, m.time_index);
-        self.selected = Some(id);
-    }
-
-    // Keys and buttons
-
-    /// Does `action`; false where it is the page's to do.
-    pub fn apply(&mut self, action: Action) -> bool {
-        let Some((id, series)) = self.active_panel().map(|p| (p.id, p.series)) else {
-            if let Action::Tool(tool) = action {
-                self.tool = tool;
-            }
-            return matches!(action, Action::Tool(_));
-        };
-        let viewport = self.viewport(id);
-        let info = self.volume(series);
-        match action {
-            Action::Tool(tool) => {
-                self.cancel_draft();
-                self.tool = tool;
-            }
-            Action::StepSlices(n) => self.step_numbers(id, f64::from(n)),
-            Action::FirstSlice => self.set_slice_number(id, 1),
-            Action::LastSlice => self.set_slice_number(id, u32::MAX),
-            Action::StepTime(n) => self.step_time(series, n),
-            Action::StepPanel(n) => {
-                let at = self.panels.iter().position(|p| p.id == id).unwrap_or(0) as u32;
-                let to = cine::wrap(at, n, self.panels.len() as u32) as usize;
-                self.active = self.panels[to].id;
-                if self.maximised.is_some() {
-                    self.maximised = Some(self.active);
-                    self.refit();
-                }
-            }
-            Action::Preset(i) => {
-                if let Some(p) = self.presets().get(i) {
-                    self.set_window(series, p.window);
-                }
-            }
-            Action::Invert => self.each_of_series(series, |p| p.invert = !p.invert),
-            Action::ToggleOverlays => self.overlays = !self.overlays,
-            Action::ToggleInterpolation => {
-                self.interpolation = match self.interpolation {
-                    Interpolation::Linear => Interpolation::Nearest,
-                    Interpolation::Nearest => Interpolation::Linear,
-                };
-                let to = self.interpolation;
-                self.panels.iter_mut().for_each(|p| p.view.interpolation = to);
-            }
-            Action::Maximise => {
-                self.maximised =
-                    if self.maximised.is_some() || self.panels.len() < 2 { None } else { Some(id) };
-                self.refit();
-            }
-            Action::Layout(kind) => {
-                self.cancel_draft();
-                self.set_layout(kind, series);
-            }
-            Action::CineSlices => self.cine.slices.toggle(),
-            Action::CineTime => {
-                if self.time_points(series) > 1 {
-                    self.cine.time.toggle();
-                }
-            }
-            Action::CineFaster(by) => {
-                let axis = if self.cine.time.playing { &mut self.cine.time } else { &mut self.cine.slices };
-                axis.set_fps(axis.fps + f64::from(by));
-            }
-            Action::Undo => {
-                if !self.cancel_draft() {
-                    self.measurements.undo();
-                }
-            }
-            Action::Redo => {
-                self.measurements.redo();
-            }
-            Action::DeleteMeasurement => {
-                if let Some(m) = self.selected {
-                    self.delete(m);
-                }
-            }
-            Action::Cancel => {
-                if !self.cancel_draft() {
-                    if self.selected.take().is_none() && (self.cine.playing()) {
-                        self.cine = Cine::default();
-                    }
-                }
-            }
-            Action::PlacePoint => {
-                if let Some(cursor) = self.cursor(series) {
-                    self.place_point(id, cursor);
-                }
-            }
-            Action::NudgeCrosshair(x, y) => {
-                if let (Some(v), Some(cursor), Some(panel)) = (info, self.cursor(series), self.panel(id)) {
-                    let axes = panel.view.world_from_screen_axes(&v.grid);
-                    let s = v.grid.spacing();
-                    let least = s[0].min(s[1]).min(s[2]);
-                    let by = (axes.x_axis * f64::from(x) + axes.y_axis * f64::from(y)) * least;
-                    self.set_cursor(series, clamp_to_volume(&v, cursor + by));
-                    let to = self.cursor(series).unwrap_or(cursor);
-                    self.drag_draft(to);
-                }
-            }
-            Action::Rotate(_)
-            | Action::FlipHorizontal
-            | Action::FlipVertical
-            | Action::Reset
-            | Action::Fit
-            | Action::OneToOne
-            | Action::ZoomPercent(_)
-            | Action::PanSteps(..)
-            | Action::SlabThicker(_)
-            | Action::SlabMode => {
-                if let Some(v) = info {
-                    self.apply_to_view(action, id, &v, viewport);
-                }
-            }
-            Action::StepSeries(_)
-            | Action::OpenFiles
-            | Action::OpenFolder
-            | Action::Help
-            | Action::Settings
-            | Action::SelfCheck
-            | Action::ToggleStudies
-            | Action::ToggleInspector => return false,
-        }
-        true
-    }
-
-    fn apply_to_view(&mut self, action: Action, id: PanelId, info: &VolumeInfo, viewport: Viewport) {
-        let thickest = self.thickest_slab(id);
-        let interpolation = self.interpolation;
-        let Some(panel) = self.panel_mut(id) else { return };
-        let view = &mut panel.view;
-        let middle = DVec2::new(f64::from(viewport.width_px), f64::from(viewport.height_px)) * 0.5;
-        match action {
-            Action::Rotate(turns) => {
-                let quarter = std::f64::consts::FRAC_PI_2;
-                // Seen through one flip a clockwise turn runs the other way round.
-                let seen = if view.flip_horizontal != view.flip_vertical { -turns } else { turns };
-                let now = (view.rotation_rad / quarter).round() as i64;
-                view.rotation_rad = (now + i64::from(seen)).rem_euclid(4) as f64 * quarter;
-                if panel.fitted {
-                    view.fit_zoom(&info.grid, viewport);
-                }
-            }
-            Action::FlipHorizontal => view.flip_horizontal = !view.flip_horizontal,
-            Action::FlipVertical => view.flip_vertical = !view.flip_vertical,
-            Action::OneToOne => {
-                view.one_to_one(&info.grid);
-                panel.fitted = false;
-            }
-            Action::ZoomPercent(percent) => {
-                view.zoom_about(&info.grid, viewport, middle, f64::from(percent) / 100.0);
-                panel.fitted = false;
-            }
-            Action::PanSteps(x, y) => {
-                let step = middle.min_element() * 0.1;
-                view.pan(&info.grid, DVec2::new(f64::from(x), f64::from(y)) * step);
-                panel.fitted = false;
-            }
-            Action::SlabThicker(steps) => {
-                let step = view.slice_step(&info.grid);
-                view.slab.thickness = (view.slab.thickness + f64::from(steps) * step).clamp(0.0, thickest);
-                if view.slab.thickness < 0.5 * step {
-                    view.slab.thickness = 0.0;
-                }
-            }
-            Action::SlabMode => {
-                view.slab.mode = match view.slab.mode {
-                    SlabMode::Mip => SlabMode::MinIp,
-                    SlabMode::MinIp => SlabMode::Mean,
-                    SlabMode::Mean => SlabMode::Mip,
-                };
-            }
-            Action::Fit => {
-                view.fit_zoom(&info.grid, viewport);
-                panel.fitted = true;
-            }
-            Action::Reset => {
-                let depth = view.centre_world;
-                let plane = view.plane;
-                *view = View { interpolation, centre_world: depth, ..View::fit(plane, &info.grid, viewport) };
-                view.fit_zoom(&info.grid, viewport);
-                panel.fitted = true;
-                let (series, window) = (panel.series, presets::first_window(info));
-                self.set_window(series, window);
-                self.each_of_series(series, |p| p.invert = false);
-            }
-            _ => {}
-        }
-    }
-
-    /// Starts a measurement at a world point, or places the next of its points.
-    pub fn place_point(&mut self, id: PanelId, world: DVec3) {
-        if let Some(draft) = self.draft.clone() {
-            self.drag_draft(world);
-            let angle_next = self
-                .measurement_mut(draft.id)
-                .is_some_and(|m| matches!(m.shape, Shape::Angle(_)) && draft.handle == 1);
-            self.draft = angle_next.then_some(Draft { id: draft.id, handle: 2 });
-            return;
-        }
-        let tool = self.tool;
-        let Some(panel) = self.panel(id) else { return };
-        let Some(v) = self.volumes.get(&panel.series) else { return };
-        let Some(shape) = Shape::start(tool, world, &panel.view, &v.grid) else { return };
-        let handle = match shape {
-            Shape::Length(_) | Shape::Angle(_) => Some(1),
-            Shape::Roi { .. } => Some(2),
-            Shape::Probe(_) => None,
-        };
-        if let Some(m) = self.new_measurement(id, shape) {
-            self.draft = handle.map(|handle| Draft { id: m, handle });
-        }
-    }
-
-    /// The open end of a draft follows.
-    pub fn drag_draft(&mut self, world: DVec3) {
-        let Some(draft) = self.draft.clone() else { return };
-        if let Some(m) = self.measurement_mut(draft.id) {
-            if let (Shape::Angle(p), 1) = (&mut m.shape, draft.handle) {
-                // Until the vertex is placed, the second arm has not left it.
-                p[2] = world;
-            }
-            match &mut m.shape {
-                // A region keeps its first corner: the drag sets the other.
-                Shape::Roi { corners, .. } => corners[1] = world,
-                shape => shape.move_handle(draft.handle, world),
+    pub(super) fn refit(&mut self) {
+        for (id, place) in self.places() {
+            let viewport = Viewport { width_px: place.px.width, height_px: place.px.height };
+            let Some(panel) = self.panels.iter_mut().find(|p| p.id == id) else { continue };
+            if let (true, Some(v)) = (panel.fitted, self.volumes.get(&panel.series)) {
+                panel.view.fit_zoom(&v.grid, viewport);
             }
         }
     }
@@ -779,14 +370,57 @@ fn single_plane(info: &VolumeInfo) -> Plane {
     straight.unwrap_or(Plane::Acquisition)
 }
 
-/// The nearest point inside the volume.
-pub fn clamp_to_volume(info: &VolumeInfo, world: DVec3) -> DVec3 {
-    let d = info.grid.dims();
-    let last = DVec3::new(f64::from(d[0]), f64::from(d[1]), f64::from(d[2])) - DVec3::ONE;
-    let v = info.grid.voxel_from_world().transform_point3(world).clamp(DVec3::ZERO, last);
-    info.grid.world_from_voxel().transform_point3(v)
-}
-
 #[cfg(test)]
-#[path = "workspace_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::state::Action;
+    use crate::state::fixtures::{S, ct, opened, picture};
+
+    #[test]
+    fn volumes_open_in_three_planes_and_pictures_as_they_are() {
+        let w = opened(ct());
+        let planes: Vec<Plane> = w.panels.iter().map(|p| p.view.plane).collect();
+        assert_eq!(planes, [Plane::Axial, Plane::Coronal, Plane::Sagittal]);
+        let w = opened(picture());
+        assert_eq!((w.panels.len(), w.panels[0].view.plane), (1, Plane::Acquisition));
+        let mut w = Workspace::default();
+        w.resize(390.0, 700.0, 3.0);
+        w.learn(S, ct());
+        w.show(S);
+        assert_eq!(w.layout, LayoutKind::Single, "a phone has room for one");
+    }
+
+    #[test]
+    fn layouts_keep_what_stays_and_panels_fit_their_cells() {
+        let mut w = opened(ct());
+        let ids: Vec<PanelId> = w.panels.iter().map(|p| p.id).collect();
+        w.apply(Action::Layout(LayoutKind::Quad));
+        assert_eq!(w.panels[..3].iter().map(|p| p.id).collect::<Vec<_>>(), ids);
+        assert!(w.panels[3].view.slab.thickness > 0.0);
+        let unique: std::collections::BTreeSet<PanelId> = w.panels.iter().map(|p| p.id).collect();
+        assert_eq!(unique.len(), 4);
+        w.apply(Action::Layout(LayoutKind::Single));
+        assert_eq!(w.panels.len(), 1);
+        for (id, _) in w.places() {
+            let (panel, port) = (w.panel(id).unwrap(), w.viewport(id));
+            let m = panel.view.screen_from_world(&ct().grid, port);
+            for c in ct().grid.corners_world() {
+                let p = m.transform_point3(c);
+                assert!(p.x > -0.01 && p.x < f64::from(port.width_px) + 0.01, "{p}");
+                assert!(p.y > -0.01 && p.y < f64::from(port.height_px) + 0.01, "{p}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_series_comes_back_as_it_was_left() {
+        let mut w = opened(ct());
+        w.learn(SeriesId(2), picture());
+        w.apply(Action::Layout(LayoutKind::Quad));
+        w.apply(Action::Preset(3));
+        w.show(SeriesId(2));
+        assert_eq!(w.panels.len(), 1);
+        w.show(S);
+        assert_eq!((w.layout, w.panels[0].window.center), (LayoutKind::Quad, 480.0));
+    }
+}
