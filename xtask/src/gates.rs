@@ -158,12 +158,13 @@ fn house(closing: &mut Vec<String>) -> Result<Verdict, String> {
 }
 
 fn clippy(closing: &mut Vec<String>) -> Result<Verdict, String> {
-    let words = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let words =
+        ["clippy", "--locked", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"];
     passed(step(&mut cargo(&words), closing))
 }
 
 fn clippy_wasm(closing: &mut Vec<String>) -> Result<Verdict, String> {
-    let mut command = cargo(&["clippy", "--locked", "--target", "wasm32-unknown-unknown"]);
+    let mut command = cargo(&["clippy", "--locked", "--keep-going", "--target", "wasm32-unknown-unknown"]);
     for name in WASM_CRATES {
         command.args(["--package", name]);
     }
@@ -181,10 +182,10 @@ fn deny(closing: &mut Vec<String>) -> Result<Verdict, String> {
 fn native(closing: &mut Vec<String>) -> Result<Verdict, String> {
     let which = ["--locked", "--workspace", "--exclude", "e2e", "--exclude", "xtask"];
     if shell::find("cargo-nextest").is_some() {
-        step(cargo(&["nextest", "run"]).args(which), closing)?;
+        step(cargo(&["nextest", "run", "--no-fail-fast"]).args(which), closing)?;
         return passed(step(cargo(&["test", "--doc"]).args(which), closing));
     }
-    passed(step(cargo(&["test"]).args(which), closing))
+    passed(step(cargo(&["test", "--no-fail-fast"]).args(which), closing))
 }
 
 /// Crates with a webdriver.json have tests that only a browser can run.
