@@ -3,7 +3,9 @@
 //! One loop does one small step at a time (read a header, place a slice, draw) and lets messages in between, so a
 //! newer request always finds the engine within one step.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use imaging::limits::Limits;
 use imaging::{Catalog, Scanner, VolumeLoader};
@@ -14,12 +16,16 @@ use crate::blob::BrowserFile;
 use crate::canvas::{self, Canvas};
 use crate::link::{self, Incoming};
 use crate::start::Inbox;
-use crate::{answer, summary};
+use crate::{answer, checks, picture, summary};
 
 /// Steps are taken until this much time has passed, then messages are let in.
 const SLICE_MS: f64 = 12.0;
-/// Pictures while a series is still arriving: often enough to see it grow, seldom enough not to slow it.
+/// Pictures while a series is still arriving: often enough to see it grow, seldom enough not to slow it. A slow
+/// adapter gets a sixth of the time at most.
 const REDRAW_WHILE_LOADING_MS: f64 = 150.0;
+const REDRAW_SHARE: f64 = 6.0;
+/// The kernels are checked when the engine has been ready for this long and has nothing else to do.
+const CHECK_AFTER: Duration = Duration::from_secs(2);
 /// Between two progress messages.
 const TELL_MS: f64 = 80.0;
 
@@ -61,9 +67,16 @@ pub struct Session {
     /// The last one is the one asked for last, and is loaded first.
     loaded: Vec<Loaded>,
     scene: Scene,
-    /// The scene, or what it shows, changed since the last picture.
+    /// The scene changed since the last picture: somebody waits.
     stale: bool,
+    /// Slices have arrived since the last picture.
+    grown: bool,
+    /// When the last picture was ready, and what it cost.
     drawn_ms: f64,
+    frame_ms: f64,
+    /// Series of `catalog` whose thumbnail is still to be made.
+    unpictured: VecDeque<usize>,
+    checks: checks::Checks,
     /// When the canvas was taken.
     ready_ms: f64,
     /// When the GPU was lost, until it is back.
@@ -90,7 +103,11 @@ impl Session {
             loaded: Vec::new(),
             scene: Scene::default(),
             stale: false,
+            grown: false,
             drawn_ms: 0.0,
+            frame_ms: 0.0,
+            unpictured: VecDeque::new(),
+            checks: checks::Checks::default(),
             ready_ms: 0.0,
             lost_ms: None,
             copied: false,
@@ -106,18 +123,23 @@ impl Session {
         self.notice_loss();
         let until = link::now_ms() + SLICE_MS;
         // A picture that somebody waits for comes first.
-        if self.stale && (self.idle() || link::now_ms() - self.drawn_ms > REDRAW_WHILE_LOADING_MS) {
+        if self.stale || (self.grown && self.picture_is_due()) {
             self.draw().await;
         }
         while link::now_ms() < until {
-            if !(self.read_step() || self.load_step()) {
-                if self.stale {
+            if !(self.read_step() || self.load_step() || self.picture_step()) {
+                if self.grown {
                     self.draw().await;
                 }
-                return false;
+                return self.check_step().await;
             }
         }
         true
+    }
+
+    fn picture_is_due(&self) -> bool {
+        let pause_ms = REDRAW_WHILE_LOADING_MS.max(REDRAW_SHARE * self.frame_ms);
+        self.idle() || link::now_ms() - self.drawn_ms > pause_ms
     }
 
     fn idle(&self) -> bool {
@@ -145,6 +167,13 @@ impl Session {
                 self.canvas = Some(taken.canvas);
                 self.ready_ms = link::now_ms();
                 self.stale = true;
+                if self.checks.due_at_start() {
+                    let inbox = Rc::clone(&self.inbox);
+                    wasm_bindgen_futures::spawn_local(async move {
+                        gloo::timers::future::sleep(CHECK_AFTER).await;
+                        inbox.poke();
+                    });
+                }
                 link::send(&Event::Ready { backend: taken.info });
             }
             Err(spoilt) => {
@@ -174,13 +203,13 @@ impl Session {
     async fn draw(&mut self) {
         let begun = link::now_ms();
         let Some(canvas) = &mut self.canvas else { return };
-        self.stale = false;
-        self.drawn_ms = begun;
+        (self.stale, self.grown) = (false, false);
         if let Err(message) = canvas.draw(&self.scene, &self.loaded).await {
             link::problem(&message);
             return;
         }
         let now = link::now_ms();
+        (self.drawn_ms, self.frame_ms) = (now, now - begun);
         link::send(&Event::Drawn { generation: self.scene.generation, frame_ms: now - begun });
         if let Some(lost_ms) = self.lost_ms.take() {
             link::send(&Event::Recovered { after_ms: now - lost_ms });
@@ -203,7 +232,7 @@ impl Session {
                     gpu.gpu.lose_for_test();
                 }
             }
-            Command::SelfCheck => self.self_check().await,
+            Command::SelfCheck => self.checks.start(),
             Command::Open { request, paths } => self.open(request, paths, incoming.files),
             Command::Cancel { request } => {
                 if self.reading.as_ref().is_some_and(|r| r.request == request) {
@@ -239,17 +268,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    async fn self_check(&self) {
-        let rows = match &self.canvas {
-            Some(Canvas::Gpu(gpu)) => {
-                gpu_kernels::self_check(&gpu.gpu).await.into_iter().map(summary::check_row).collect()
-            }
-            // Without a GPU the twins compute, and there is nothing to hold them against.
-            _ => Vec::new(),
-        };
-        link::send(&Event::SelfCheck { rows, done: true });
     }
 
     fn find(&self, series: SeriesId) -> Option<&Loaded> {
@@ -341,6 +359,7 @@ impl Session {
         let count = self.catalog.as_ref().map_or(0, |c| c.series.len()) as u32;
         self.first_id += count;
         self.loaded.clear();
+        self.unpictured = (0..catalog.series.len()).filter(|i| catalog.series[*i].displayable).collect();
         let listed = summary::catalog(&catalog, self.first_id);
         self.catalog = Some(catalog);
         link::send(&Event::Catalog { request: reading.request, catalog: listed, cancelled });
@@ -361,7 +380,7 @@ impl Session {
                 loaded.done = loaded.total;
             }
         }
-        self.stale = true;
+        self.grown = true;
         let now = link::now_ms();
         if loaded.complete() || now - loaded.told_ms > TELL_MS {
             loaded.told_ms = now;
@@ -373,7 +392,55 @@ impl Session {
                 catalog.refuse(&failures);
             }
             self.announce();
+            self.picture_of_loaded();
         }
         true
+    }
+
+    /// One thumbnail, from one slice.
+    fn picture_step(&mut self) -> bool {
+        let Some(index) = self.unpictured.pop_front() else { return false };
+        if let Some(catalog) = &self.catalog
+            && let Ok(Some(thumbnail)) = catalog.thumbnail(index, picture::SIDE_PX)
+        {
+            picture::send(SeriesId(self.first_id + index as u32), thumbnail);
+        }
+        true
+    }
+
+    /// The thumbnail of a series of which no slice is to be had alone (a compressed NIfTI file), or whose middle
+    /// slice could not be decoded.
+    fn picture_of_loaded(&self) {
+        if let Some(loaded) = self.loaded.last() {
+            picture::send(loaded.series, picture::of(&loaded.loader));
+        }
+    }
+
+    /// One kernel against its twin. False: nothing to check now.
+    async fn check_step(&mut self) -> bool {
+        let since_ready = Duration::from_secs_f64((link::now_ms() - self.ready_ms).max(0.0) * 1e-3);
+        if self.checks.due_at_start() && self.canvas.is_some() && since_ready >= CHECK_AFTER {
+            self.checks.start();
+        }
+        let gpu = match &self.canvas {
+            Some(Canvas::Gpu(canvas)) => Some(&canvas.gpu),
+            _ => None,
+        };
+        let went_on = self.checks.step(gpu).await;
+        if self.checks.drawing_differs()
+            && let Some(Canvas::Gpu(canvas)) = &self.canvas
+        {
+            // A GPU whose pictures are not the twin's must not draw: the twin does, and the badge says so.
+            let spoilt = if canvas.gpu.kind() == gpu_kernels::BackendKind::WebGl2 {
+                [Backend::WebGl2, Backend::WebGl2]
+            } else {
+                [Backend::WebGpu, Backend::WebGl2]
+            };
+            self.spoilt.extend(spoilt);
+            self.passed_over.push("the slice pass differs from its CPU twin on this GPU".into());
+            self.canvas = None;
+            link::send(&Event::CanvasWanted { why: "this GPU draws other pictures than the CPU".into() });
+        }
+        went_on
     }
 }

@@ -76,6 +76,7 @@ pub fn volume_info<S: Source>(
             .collect(),
         monochrome1: volume.monochrome1,
         modality: series.modality.clone(),
+        time_points: volume.time_points,
         times_s: volume.times_s.clone(),
         time_rule: series.time_rule.clone().unwrap_or_default(),
         min,
@@ -83,7 +84,7 @@ pub fn volume_info<S: Source>(
         lossy: series.lossy.clone(),
         corner_left: series.corner_left.clone(),
         corner_right: series.corner_right.clone(),
-        warnings: series.warnings.clone(),
+        warnings: series.warnings.iter().chain(loader.warnings()).cloned().collect(),
     })
 }
 

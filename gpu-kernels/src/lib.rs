@@ -18,7 +18,7 @@ mod volume;
 
 pub use gpu::{BackendKind, Gpu, GpuError};
 pub use readback::{ReadbackError, read_rgba8};
-pub use self_check::{CheckRow, self_check};
+pub use self_check::{CheckRow, check_kernel, self_check};
 #[cfg(target_arch = "wasm32")]
 pub use surface::{CanvasSurface, Frame, SurfaceError};
 pub use volume::{ArrivedSlices, GpuVolume, VolumeError, VoxelFormat};

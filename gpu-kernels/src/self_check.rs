@@ -3,7 +3,7 @@
 //! Drivers and browsers miscompile; a kernel that differs from its twin here must not be used here.
 
 use crate::gpu::Gpu;
-use crate::kernels::{ALL, Extent, Outcome};
+use crate::kernels::{ALL, Extent, Kernel, Outcome};
 
 /// One case of one kernel, as the self-check page shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,21 @@ pub struct CheckRow {
 }
 
 impl CheckRow {
-    fn new(kernel: &crate::kernels::Kernel, outcome: Outcome) -> Self {
+    /// A kernel whose twin is used instead, and why.
+    pub fn not_run(kernel: &Kernel, why: &str) -> Self {
+        Self {
+            kernel: kernel.name,
+            case: "not run".to_owned(),
+            passed: true,
+            max_difference: 0.0,
+            tolerance: kernel.tolerance.to_string(),
+            gpu_ms: 0.0,
+            cpu_ms: 0.0,
+            detail: why.to_owned(),
+        }
+    }
+
+    fn new(kernel: &Kernel, outcome: Outcome) -> Self {
         let (passed, max_difference, detail) = match outcome.result {
             Ok(difference) => (true, difference, String::new()),
             Err(detail) => (false, 0.0, detail),
@@ -49,21 +63,16 @@ impl CheckRow {
 pub async fn self_check(gpu: &Gpu) -> Vec<CheckRow> {
     let mut rows = Vec::new();
     for kernel in ALL {
-        if kernel.computes && !gpu.can_compute() {
-            rows.push(CheckRow {
-                kernel: kernel.name,
-                case: "not run".to_owned(),
-                passed: true,
-                max_difference: 0.0,
-                tolerance: kernel.tolerance.to_string(),
-                gpu_ms: 0.0,
-                cpu_ms: 0.0,
-                detail: "no compute shaders here: the CPU twin is used".to_owned(),
-            });
-            continue;
-        }
-        let outcomes = (kernel.check)(gpu, Extent::SelfCheck).await;
-        rows.extend(outcomes.into_iter().map(|outcome| CheckRow::new(kernel, outcome)));
+        rows.extend(check_kernel(gpu, kernel).await);
     }
     rows
+}
+
+/// One kernel of the registry, so that a caller can do something else between two of them.
+pub async fn check_kernel(gpu: &Gpu, kernel: &Kernel) -> Vec<CheckRow> {
+    if kernel.computes && !gpu.can_compute() {
+        return vec![CheckRow::not_run(kernel, "no compute shaders here: the CPU twin is used")];
+    }
+    let outcomes = (kernel.check)(gpu, Extent::SelfCheck).await;
+    outcomes.into_iter().map(|outcome| CheckRow::new(kernel, outcome)).collect()
 }

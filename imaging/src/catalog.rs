@@ -16,6 +16,7 @@ use crate::ledger::{Fate, FileId, InstanceLedger};
 use crate::limits::Limits;
 use crate::load::{LoadError, VolumeLoader};
 use crate::nifti::NiftiHeader;
+use crate::thumbnail::{Thumbnail, initial_window, thumbnail};
 use crate::volume::Volume;
 
 /// Everything that a scan found.
@@ -142,6 +143,31 @@ impl<S: Source> Catalog<S> {
         };
         self.refuse(loader.failures());
         result.map(|()| loader.finish())
+    }
+
+    /// A small picture of the middle slice, at most `side` pixels wide and high, from that one slice alone.
+    /// `None` where a slice is not to be had without the rest of its file: draw the loaded volume then.
+    pub fn thumbnail(&self, series: usize, side: u32) -> Result<Option<Thumbnail>, LoadError> {
+        let series = self.series.get(series).ok_or(LoadError::NoSuchSeries(series))?;
+        let Content::Dicom(stack) = &series.content else { return Ok(None) };
+        let Some(middle) = stack.middle() else { return Err(LoadError::NoPicture) };
+        let [columns, rows, _] = stack.grid.dims();
+        let whole = &stack.grid;
+        let one = Grid::new([columns, rows, 1], whole.world_from_voxel(), whole.length_unit, whole.frame);
+        let Ok(grid) = one else { return Err(LoadError::NoPicture) };
+        let one = Stack {
+            slots: vec![Some(middle)],
+            grid,
+            time_points: 1,
+            times_s: Vec::new(),
+            ..(**stack).clone()
+        };
+        let one = Series { content: Content::Dicom(Arc::new(one)), ..series.clone() };
+        let mut loader = VolumeLoader::new(&one, Arc::clone(&self.store), self.limits)?;
+        while loader.step()?.is_some() {}
+        let range = loader.range();
+        let volume = loader.finish();
+        Ok(Some(thumbnail(&volume, 0, 0, &initial_window(&volume, range), side)))
     }
 
     /// Enters files that could not be decoded (see [`VolumeLoader::failures`]) in the ledger.

@@ -3,7 +3,7 @@
 //! Drawn here, on the CPU, so that the list is complete before a GPU is ready; the same formulas as the
 //! renderer's (`scene::Window`), sampled without smoothing.
 
-use scene::Window;
+use scene::{VoiFunction, Window};
 
 use crate::volume::{Volume, Voxels};
 
@@ -48,7 +48,7 @@ pub fn thumbnail(volume: &Volume, slice: u32, time_index: u32, window: &Window, 
                 _ => {
                     let level = match (volume.value(voxel, time_index), &volume.voi_lut) {
                         (None, _) => 0.0,
-                        (Some(value), Some(lut)) if volume.windows.is_empty() => lut.apply(value),
+                        (Some(value), Some(lut)) if window.function == VoiFunction::Lut => lut.apply(value),
                         (Some(value), _) => window.apply(value),
                     };
                     let present = volume.value(voxel, time_index).is_some();

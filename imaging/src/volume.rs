@@ -1,6 +1,8 @@
 //! The voxels of one series, with everything needed to say what a value is and where it lies.
 
-use scene::{Grid, Window};
+use std::sync::Arc;
+
+use scene::{Grid, VoiFunction, Window};
 use serde::{Deserialize, Serialize};
 
 /// Stored values, in the narrowest type that holds them exactly. Order: columns, rows, slices, time points.
@@ -101,7 +103,7 @@ pub struct Volume {
     /// Windows of the file with their explanation (0028,1055).
     pub windows: Vec<(String, Window)>,
     /// VOI LUT Sequence (0028,3010) of the middle slice, if it has one.
-    pub voi_lut: Option<VoiLut>,
+    pub voi_lut: Option<Arc<VoiLut>>,
     /// `[time_index, slice]` of slices that no instance gave or that could not be decoded: no measurement.
     pub missing: Vec<[u32; 2]>,
     /// How the pixels were compressed with loss, in words; `None` when they were not.
@@ -122,6 +124,17 @@ pub struct VoiLut {
 }
 
 impl VoiLut {
+    /// What a list of windows calls it.
+    pub fn name(&self) -> String {
+        if self.explanation.is_empty() { "VOI LUT".to_owned() } else { self.explanation.clone() }
+    }
+
+    /// Its domain as a window that asks for the table.
+    pub fn window(&self) -> Window {
+        let width = self.output.len() as f64;
+        Window { center: self.first + 0.5 * width, width, function: VoiFunction::Lut }
+    }
+
     /// Grey level in 0..=1.
     pub fn apply(&self, value: f64) -> f64 {
         let last = self.output.len().saturating_sub(1);

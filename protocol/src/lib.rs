@@ -269,11 +269,13 @@ pub struct VolumeInfo {
     /// MONOCHROME1: low values are bright.
     pub monochrome1: bool,
     pub modality: String,
-    /// One entry per time point; empty for a 3D series.
+    /// 1 for a 3D series.
+    pub time_points: u32,
+    /// One entry per time point; empty for a 3D series and where the files tell no times (b-values).
     pub times_s: Vec<f64>,
     /// Which rule split the time points, as told to the user.
     pub time_rule: String,
-    /// Smallest and largest value of what has arrived.
+    /// Smallest and largest value of what has arrived; 0 and 1 before anything has.
     pub min: f64,
     pub max: f64,
     /// (0028,2110) or a lossy transfer syntax, with the ratio where known.

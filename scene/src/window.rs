@@ -15,6 +15,9 @@ pub enum VoiFunction {
     LinearExact,
     /// PS3.3 C.11.2.1.3.1
     Sigmoid,
+    /// Not a function of its own: the VOI LUT Sequence of the image (PS3.3 C.11.2.1.1), whose domain the window
+    /// states. Without the table that domain is shown as by `LinearExact`.
+    Lut,
 }
 
 /// Window centre and width in the unit of the values, with the function that applies them.
@@ -37,8 +40,15 @@ impl Window {
     pub fn min_width(function: VoiFunction) -> f64 {
         match function {
             VoiFunction::Linear => 1.0,
-            VoiFunction::LinearExact | VoiFunction::Sigmoid => 1e-6,
+            VoiFunction::LinearExact | VoiFunction::Sigmoid | VoiFunction::Lut => 1e-6,
         }
+    }
+
+    /// With other numbers. A table cannot be widened, so it gives way to a window.
+    pub fn adjusted(self, center: f64, width: f64) -> Self {
+        let function =
+            if self.function == VoiFunction::Lut { VoiFunction::LinearExact } else { self.function };
+        Self { center, width: width.max(Self::min_width(function)), function }
     }
 
     /// Grey level in 0..=1.
@@ -59,7 +69,7 @@ impl Window {
                 }
             }
             // PS3.3 C.11.2.1.3.2
-            VoiFunction::LinearExact => {
+            VoiFunction::LinearExact | VoiFunction::Lut => {
                 if x <= self.center - 0.5 * width {
                     0.0
                 } else if x > self.center + 0.5 * width {

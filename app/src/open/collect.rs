@@ -2,7 +2,6 @@
 //! Folders are walked with the entries API, in batches as the browser gives them.
 
 use js_sys::{Array, Promise};
-use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -79,7 +78,9 @@ impl Pending {
         // A stack and not recursion: folders may be nested deeper than a call stack.
         while let Some(entry) = entries.pop() {
             let path = entry.full_path().trim_start_matches('/').to_owned();
-            if let Some(dir) = entry.dyn_ref::<FileSystemDirectoryEntry>() {
+            // By what they say of themselves: browsers give the entries' classes no name to test against.
+            if entry.is_directory() {
+                let dir: &FileSystemDirectoryEntry = entry.unchecked_ref();
                 match children(dir).await {
                     Ok(mut list) => {
                         list.reverse();
@@ -90,7 +91,8 @@ impl Pending {
                             .to_owned(),
                     ),
                 }
-            } else if let Some(file) = entry.dyn_ref::<FileSystemFileEntry>() {
+            } else if entry.is_file() {
+                let file: &FileSystemFileEntry = entry.unchecked_ref();
                 match file_of(file).await {
                     Ok(file) => files.push(Dropped { file, path }),
                     Err(_) => missed.push(
@@ -119,15 +121,14 @@ async fn children(dir: &FileSystemDirectoryEntry) -> Result<Vec<FileSystemEntry>
         let promise = Promise::new(&mut |resolve, reject| {
             // A refusal reaches `reject`; the call itself only throws where the reader is gone.
             if let Err(error) = reader.read_entries_with_callback_and_callback(&resolve, &reject) {
-                let now = Closure::once_into_js(move || error);
-                let _ = reject.call1(&JsValue::NULL, &now);
+                let _ = reject.call1(&JsValue::NULL, &error);
             }
         });
         let batch: Array = JsFuture::from(promise).await?.dyn_into()?;
         if batch.length() == 0 {
             return Ok(all);
         }
-        all.extend(batch.iter().filter_map(|e| e.dyn_into::<FileSystemEntry>().ok()));
+        all.extend(batch.iter().map(JsCast::unchecked_into::<FileSystemEntry>));
     }
 }
 

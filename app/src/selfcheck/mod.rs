@@ -18,6 +18,8 @@ pub fn SelfCheckPage() -> impl IntoView {
                 format!("Running… {} cases so far", rows.len())
             } else if rows.is_empty() {
                 "Not run yet.".to_owned()
+            } else if rows.iter().all(|r| r.case == "not run") {
+                "No GPU is used here: every kernel runs as its CPU twin.".to_owned()
             } else {
                 format!("{passed} of {} cases agree with the CPU twin.", rows.len())
             }
@@ -78,7 +80,7 @@ pub fn SelfCheckPage() -> impl IntoView {
                                                 {verdict}
                                                 {(!r.detail.is_empty()).then(|| view! { <span class="quiet block">{r.detail}</span> })}
                                             </td>
-                                            <td class="number">{format!("{:.2e}", r.max_difference)}</td>
+                                            <td class="number">{difference(r.max_difference)}</td>
                                             <td>{r.tolerance}</td>
                                             <td class="number">{format!("{:.2}", r.gpu_ms)}</td>
                                             <td class="number">{format!("{:.2}", r.cpu_ms)}</td>
@@ -92,4 +94,9 @@ pub fn SelfCheckPage() -> impl IntoView {
             </div>
         </Modal>
     }
+}
+
+/// Grey levels and counts as they are, the rest in powers of ten.
+fn difference(x: f64) -> String {
+    if x == x.trunc() && x < 1e6 { format!("{x}") } else { format!("{x:.2e}") }
 }

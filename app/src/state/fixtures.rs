@@ -17,6 +17,7 @@ fn info(grid: Grid, modality: &str, unit: &str) -> VolumeInfo {
         windows: vec![],
         monochrome1: false,
         modality: modality.into(),
+        time_points: 1,
         times_s: vec![],
         time_rule: String::new(),
         min: -1000.0,
@@ -44,6 +45,7 @@ pub fn ct() -> VolumeInfo {
 /// The same, six time points, 1.5 s apart.
 pub fn dynamic() -> VolumeInfo {
     VolumeInfo {
+        time_points: 6,
         times_s: (0..6).map(|i| f64::from(i) * 1.5).collect(),
         time_rule: "acquisition time".into(),
         ..ct()

@@ -232,10 +232,7 @@ impl Gesture {
             Gesture::Window { series, from, start, per_px } => {
                 let by = (at - *start) * *per_px;
                 // Down is darker: the level rises (PS3.3 C.11.2.1.2: a higher centre shows lower greys).
-                w.set_window(
-                    *series,
-                    Window { center: from.center + by.y, width: from.width + by.x, ..*from },
-                );
+                w.set_window(*series, from.adjusted(from.center + by.y, from.width + by.x));
             }
             Gesture::Pan { last } => {
                 let by = at - *last;

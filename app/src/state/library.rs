@@ -54,6 +54,11 @@ impl Library {
     }
 
     /// Takes a catalog; says which series should open by itself: the first with pixels of a new request.
+    /// Whether every slice has arrived, so that numbers over the series are final.
+    pub fn complete(&self, id: SeriesId) -> bool {
+        self.loaded.get(&id).is_some_and(|(done, total)| done >= total)
+    }
+
     pub fn take_catalog(
         &mut self,
         request: RequestId,

@@ -79,16 +79,17 @@ impl Workspace {
         self.panels.iter_mut().filter(|p| p.series == series).for_each(&mut f);
     }
 
-    pub fn set_window(&mut self, series: SeriesId, mut window: Window) {
+    pub fn set_window(&mut self, series: SeriesId, window: Window) {
         if !(window.center.is_finite() && window.width.is_finite()) {
             return;
         }
-        window.width = window.width.max(Window::min_width(window.function));
+        let width = window.width.max(Window::min_width(window.function));
+        let window = Window { width, ..window };
         self.each_of_series(series, |p| p.window = window);
     }
 
     pub fn time_points(&self, series: SeriesId) -> u32 {
-        self.volumes.get(&series).map_or(1, |v| v.times_s.len().max(1) as u32)
+        self.volumes.get(&series).map_or(1, |v| v.time_points.max(1))
     }
 
     pub fn set_time(&mut self, series: SeriesId, index: u32) {

@@ -35,6 +35,7 @@ fn WindowSection() -> impl IntoView {
             (text.trim().replace(',', ".").parse::<f64>(), window.get_untracked())
         {
             f(&mut window, v);
+            let window = window.adjusted(window.center, window.width);
             ctx.workspace.update(|w| w.set_window(series, window));
         }
     };
@@ -307,7 +308,12 @@ fn FactsSection() -> impl IntoView {
                 scene::LengthUnit::Millimetre => format!("{:.3} × {:.3} × {:.3} mm", s[0], s[1], s[2]),
                 scene::LengthUnit::Pixel => "not in the file".to_owned(),
             };
-            let values = format!("{} … {} {}", number(v.min), number(v.max), v.unit);
+            let whole = w.active_panel().map(|p| p.series);
+            let whole = whole.filter(|series| ctx.library.with(|l| l.complete(*series)));
+            let values = match whole {
+                Some(_) => format!("{} … {} {}", number(v.min), number(v.max), v.unit),
+                None => "loading".to_owned(),
+            };
             Some((format!("{columns} × {rows} × {slices}"), spacing, values, v.warnings.clone()))
         })
     });

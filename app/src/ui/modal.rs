@@ -33,7 +33,7 @@ pub fn Modal(
         }
     };
     let heading = format!("{testid}-title");
-    let labelled_by = heading.clone();
+    let (labelled_by, described) = (heading.clone(), heading.clone());
     view! {
         <dialog
             node_ref=node
@@ -54,7 +54,8 @@ pub fn Modal(
                     <h2 id=heading>{title}</h2>
                     <IconButton glyph=Glyph::Close label="Close" on_press=closed />
                 </header>
-                <div class="modal-body">
+                // The keyboard must reach what has to be scrolled.
+                <div class="modal-body" tabindex="0" role="group" aria-labelledby=described>
                     // What is not open is not built: the sheet and the ledger can be long.
                     <Show when=move || open.get()>{children()}</Show>
                 </div>

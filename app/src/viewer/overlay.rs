@@ -102,8 +102,10 @@ pub fn Overlay(id: PanelId, shown: Memo<Option<Shown>>) -> impl IntoView {
         shown.with(|s| {
             info.with(|i| {
                 let (s, i) = s.as_ref().zip(i.as_ref())?;
-                let at = i.times_s.get(s.panel.time_index as usize)?;
-                Some(format!("t {} / {}  {:.1} s", s.panel.time_index + 1, i.times_s.len(), at))
+                let at = i.times_s.get(s.panel.time_index as usize).map(|at| format!("  {at:.1} s"));
+                (i.time_points > 1).then(|| {
+                    format!("t {} / {}{}", s.panel.time_index + 1, i.time_points, at.unwrap_or_default())
+                })
             })
         })
     };

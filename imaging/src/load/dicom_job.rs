@@ -83,7 +83,9 @@ impl<S: Source> DicomJob<S> {
         volume.unit = frame.unit.clone();
         volume.monochrome1 = middle.0.photometric == "MONOCHROME1";
         volume.windows = frame.windows.clone();
-        volume.voi_lut = frame.voi_lut.as_deref().cloned();
+        volume.voi_lut = frame.voi_lut.clone();
+        // PS3.3 C.11.2.1: where an image has both, either may be used; the windows come first.
+        volume.windows.extend(frame.voi_lut.as_deref().map(|lut| (lut.name(), lut.window())));
         let job = Self { stack, store, limits, kind, books: Mutex::default() };
         Ok((volume, job))
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use imaging::Volume;
 use imaging::volume::{Padding, Rescale, VoiLut};
-use scene::{DAffine3, DVec3, Grid, Interpolation, Slab, SlabMode, View, Viewport, Window};
+use scene::{DAffine3, DVec3, Grid, Interpolation, Slab, SlabMode, View, Viewport, VoiFunction, Window};
 
 pub use cases::{Case, cases};
 pub(crate) use check::check;
@@ -115,7 +115,10 @@ impl PanelDraw {
             interpolation: view.interpolation,
             rescale: volume.rescale,
             padding: volume.padding,
-            grey: GreyMap::Window(window),
+            grey: match &volume.voi_lut {
+                Some(lut) if window.function == VoiFunction::Lut => GreyMap::Lut(Arc::clone(lut)),
+                _ => GreyMap::Window(window),
+            },
             invert: invert != volume.monochrome1,
         }
     }

@@ -197,7 +197,7 @@ fn fold_window(window: &Window, slope: f64, intercept: f64) -> (u32, [f32; 4]) {
         // PS3.3 C.11.2.1.2.1
         VoiFunction::Linear => (VOI_LINEAR, window.center - 0.5, width - 1.0),
         // PS3.3 C.11.2.1.3.2
-        VoiFunction::LinearExact => (VOI_LINEAR, window.center, width),
+        VoiFunction::LinearExact | VoiFunction::Lut => (VOI_LINEAR, window.center, width),
         // PS3.3 C.11.2.1.3.1
         VoiFunction::Sigmoid => (VOI_SIGMOID, window.center, width),
     };
