@@ -200,9 +200,11 @@ fn wasm(closing: &mut Vec<String>) -> Result<Verdict, String> {
     let driver = shell::find("chromedriver").ok_or("chromedriver is missing: install chromium-driver")?;
     for name in crates {
         let mut command = shell::command("wasm-pack");
-        command.args(["test", "--headless", "--chrome", "--chromedriver"]).arg(&driver).arg(name);
-        // Installed already, in the locked version; wasm-pack would download another build.
-        step(command.args(["--mode", "no-install"]).env("WASM_BINDGEN_TEST_TIMEOUT", "300"), closing)?;
+        // The tools are there in the locked version; wasm-pack would download another build.
+        command.args(["test", "--mode", "no-install", "--headless", "--chrome", "--chromedriver"]);
+        // What follows the crate is cargo's.
+        command.arg(&driver).args([name, "--locked"]);
+        step(command.env("WASM_BINDGEN_TEST_TIMEOUT", "300"), closing)?;
     }
     Ok(Verdict::Passed)
 }
