@@ -3,6 +3,7 @@
 //! One file per subcommand; this one knows their names and turns their errors into exit codes: 2 for bad
 //! input, 1 for a failure.
 
+mod calcium;
 mod inspect;
 mod serve;
 
@@ -20,6 +21,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Score coronary calcium on a CT series.
+    Calcium(calcium::Args),
     /// Tell what is in files, folders and zips, and what became of every file.
     Inspect(inspect::Args),
     /// Serve the app and the API.
@@ -28,6 +31,13 @@ enum Command {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Calcium(args) => match calcium::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(if error.bad_input() { 2 } else { 1 })
+            }
+        },
         Command::Inspect(args) => match inspect::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

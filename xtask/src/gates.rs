@@ -42,7 +42,8 @@ const GATES: [(&str, Gate); 10] = [
 ];
 
 /// Crates whose code runs in the browser.
-const WASM_CRATES: [&str; 7] = ["scene", "contract", "protocol", "imaging", "gpu-kernels", "engine", "app"];
+const WASM_CRATES: [&str; 8] =
+    ["scene", "contract", "protocol", "imaging", "gpu-kernels", "calcium", "engine", "app"];
 
 /// Runs the gates that the options leave.
 pub fn test(options: &[&str]) -> Result<(), String> {

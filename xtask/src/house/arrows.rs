@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// Direct dependencies on other crates of the house. A crate that is not here may not exist.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("scene", &[]),
     ("contract", &[]),
     ("shaders", &[]),
@@ -17,10 +17,11 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("imaging", &["scene"]),
     ("phantom", &["scene"]),
     ("gpu-kernels", &["scene", "imaging", "shaders"]),
+    ("calcium", &["scene", "imaging", "gpu-kernels"]),
     ("engine", &["scene", "contract", "protocol", "imaging", "gpu-kernels"]),
     ("app", &["scene", "contract", "protocol"]),
     ("server", &["contract"]),
-    ("cli", &["scene", "contract", "imaging", "gpu-kernels", "server"]),
+    ("cli", &["scene", "contract", "imaging", "gpu-kernels", "calcium", "server"]),
     ("testbed", &[]),
     ("xtask", &["testbed"]),
     ("e2e", &["scene", "contract", "protocol", "phantom", "testbed"]),

@@ -1,0 +1,283 @@
+//! Coronary calcium: Agatston, volume and mass scores. Volume in, [`Report`] out.
+//!
+//! Headless and safe for wasm. The voxels are read once: [`Candidates`] holds what lies above a floor, and
+//! everything after it (another threshold, connectivity, convention or assignment) touches only that table,
+//! which a GPU may fill as well. `docs/verification.md` says what the numbers were compared with.
+
+mod candidates;
+mod category;
+mod isotropic;
+mod key;
+mod label;
+mod parallel;
+mod report;
+pub mod risk;
+mod score;
+mod series;
+mod settings;
+mod vessel;
+
+pub use candidates::{Candidates, Keys, Run, SliceCandidates};
+pub use category::{Classic, cac_drs, classic, vessel_count};
+pub use key::Scale;
+pub use label::{Component, Connectivity, Labelled, LabelledSlice, Piece, label};
+pub use report::{Alternative, InputSummary, RESEARCH_USE, Report, Sensitivity, Software, Timings};
+pub use score::{Lesion, ScoredComponent, Scores, Sums, VesselRow};
+pub use series::{Geometry, Input, Refusal};
+pub use settings::{
+    BANDS, Bands, CONVENTIONS, Convention, LOWEST_THRESHOLD_HU, MinimumArea, Request, STANDARD, Settings,
+    SliceRule, bands, convention, mass_factor,
+};
+pub use vessel::{Assignment, Seed, Vessel};
+
+use risk::Person;
+
+/// The method, for reports.
+const METHOD: &str = "HU >= threshold; connected components per slice; components above the minimum area; \
+    area x weight by the component's peak x slice factor, summed (Agatston 1990); volume = voxels x voxel \
+    volume, and on isotropic voxels (Callister 1998); mass = factor x volume x mean HU (McCollough 2007)";
+
+/// Why there is no score.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The series cannot be scored.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A threshold at which soft tissue would be scored, or no number.
+    #[error("A threshold of {0} HU cannot be scored: use {LOWEST_THRESHOLD_HU} HU or more.")]
+    Threshold(f64),
+    /// A mass factor that is no factor.
+    #[error("A mass factor of {0} mg per mm³ and HU cannot be: use a positive number such as 0.00075.")]
+    MassFactor(f64),
+    /// A minimum area that is no area.
+    #[error("A minimum area of {0} mm² cannot be: use 0 or more.")]
+    MinimumArea(f64),
+    /// A mask or map of another size.
+    #[error("The {what} has {got} voxels, the series has {want}. Use one on the same grid.")]
+    MapSize {
+        /// Mask or vessel map.
+        what: &'static str,
+        /// Its voxels.
+        got: usize,
+        /// Those of the series.
+        want: usize,
+    },
+    /// A re-score below the floor of the table.
+    #[error("The candidates begin at {floor_hu} HU; {threshold_hu} HU needs a new pass over the volume.")]
+    Floor {
+        /// Of the table.
+        floor_hu: f64,
+        /// Asked for.
+        threshold_hu: f64,
+    },
+}
+
+/// What the reader brings along.
+#[derive(Clone, Copy, Default)]
+pub struct Reading<'a> {
+    /// Where calcium counts: one entry per voxel, 0 is outside.
+    pub region: Option<&'a [u8]>,
+    /// See [`Assignment`].
+    pub assignment: Assignment<'a>,
+    /// For the risk.
+    pub person: Option<&'a Person>,
+}
+
+/// Scores a series from its voxels. `now_ms` is a clock in milliseconds: wasm has no clock of its own.
+pub fn run(
+    input: &Input,
+    request: &Request,
+    reading: &Reading,
+    now_ms: &dyn Fn() -> f64,
+) -> Result<Report, Error> {
+    let began = now_ms();
+    series::admit(input)?;
+    let settings = Settings::resolve(request, series::kvp(input.acquisition));
+    let candidates = collect(input, settings.threshold_hu, reading.region)?;
+    let collected = now_ms();
+    let mut report = rescore(input, &candidates, request, reading, now_ms)?;
+    report.timings_ms.candidates = collected - began;
+    report.timings_ms.total = now_ms() - began;
+    Ok(report)
+}
+
+/// The one pass over the voxels. With a floor of [`LOWEST_THRESHOLD_HU`] every allowed threshold can be
+/// scored from the table.
+pub fn collect(input: &Input, floor_hu: f64, region: Option<&[u8]>) -> Result<Candidates, Error> {
+    series::admit(input)?;
+    // Written so that NaN is refused as well.
+    if !(floor_hu.is_finite() && floor_hu >= LOWEST_THRESHOLD_HU) {
+        return Err(Error::Threshold(floor_hu));
+    }
+    let want = input.volume.grid.voxel_count();
+    same_size("mask", region.map(<[u8]>::len), want)?;
+    Candidates::collect(input.volume, floor_hu, region)
+        .ok_or_else(|| Refusal::Size(input.volume.grid.dims()).into())
+}
+
+fn same_size(what: &'static str, got: Option<usize>, want: usize) -> Result<(), Error> {
+    match got {
+        Some(got) if got != want => Err(Error::MapSize { what, got, want }),
+        _ => Ok(()),
+    }
+}
+
+/// Scores candidates that were collected before: another threshold, convention or assignment.
+pub fn rescore(
+    input: &Input,
+    candidates: &Candidates,
+    request: &Request,
+    reading: &Reading,
+    now_ms: &dyn Fn() -> f64,
+) -> Result<Report, Error> {
+    let began = now_ms();
+    series::admit(input)?;
+    let settings = Settings::resolve(request, series::kvp(input.acquisition));
+    validate(&settings)?;
+    if let Assignment::Map(map) = reading.assignment {
+        same_size("vessel map", Some(map.len()), input.volume.grid.voxel_count())?;
+    }
+    let geometry = Geometry::of(input.volume);
+    let thickness_mm = series::thickness_mm(input.acquisition);
+    let dims = candidates.dims;
+    let floor = || Error::Floor { floor_hu: candidates.floor_hu, threshold_hu: settings.threshold_hu };
+    let labelled = label(candidates, settings.threshold_hu, settings.connectivity).ok_or_else(floor)?;
+    let after_label = now_ms();
+    let sampler = isotropic::Sampler::new(input.volume, &geometry, settings.threshold_hu);
+    let how =
+        score::Measure { scale: &candidates.scale, settings: &settings, geometry: &geometry, thickness_mm };
+    let scores = score::score(&labelled, &how, &reading.assignment, sampler.as_ref(), dims);
+    let after_score = now_ms();
+    let sensitivity = sensitivity(candidates, &labelled, &how, &reading.assignment).ok_or_else(floor)?;
+    let after_sensitivity = now_ms();
+
+    let mut warnings = series::check(input, &geometry);
+    warnings.splice(0..0, settings.stamp());
+    if settings.slice_rule == SliceRule::Thickness && thickness_mm.is_none() {
+        warnings.push(
+            "The convention asks for the slice thickness, which is not known: the increment is used.".into(),
+        );
+    }
+    if !reading.assignment.given() && scores.total.components > 0 {
+        warnings.push(
+            "No vessel was assigned: the total counts everything above the threshold, bone included.".into(),
+        );
+    }
+    if sensitivity.class_flips {
+        warnings.push(format!(
+            "The risk class depends on the convention: {:.1} to {:.1} over the accepted ones.",
+            sensitivity.agatston_min, sensitivity.agatston_max
+        ));
+    }
+    let counted = scores.components.iter().filter(|c| c.counted).filter_map(|c| c.vessel);
+    let vessels_with_calcium = reading.assignment.given().then(|| vessel_count(counted));
+    let total = scores.total.agatston;
+    let mesa = reading.person.map(|p| risk::mesa_2015(p, Some(total)));
+    if let Some(Err(error)) = &mesa {
+        warnings.push(error.to_string());
+    }
+    Ok(Report {
+        research_use: RESEARCH_USE,
+        method: METHOD,
+        software: Software { name: "Isocenter", version: env!("CARGO_PKG_VERSION") },
+        settings_sha256: settings.hash(),
+        stamp: settings.stamp(),
+        input: InputSummary {
+            modality: input.modality.to_owned(),
+            dims,
+            spacing_mm: input.volume.grid.spacing(),
+            increment_mm: geometry.increment_mm,
+            slice_thickness_mm: thickness_mm,
+            kvp: series::kvp(input.acquisition),
+            voxels_sha256: None,
+        },
+        components: scores.components,
+        components_too_small: scores.too_small,
+        lesions: scores.lesions,
+        vessels: scores.vessels,
+        total: scores.total,
+        agatston_rounded: if total > 0.0 { total.round().max(1.0) as u32 } else { 0 },
+        category: category_name(total, vessels_with_calcium),
+        classic: classic(total),
+        vessels_with_calcium,
+        mesa_10_year_risk_percent: mesa.and_then(Result::ok).map(|r| 100.0 * r),
+        sensitivity,
+        backend: "cpu",
+        timings_ms: Timings {
+            candidates: 0.0,
+            label: after_label - began,
+            score: after_score - after_label,
+            sensitivity: after_sensitivity - after_score,
+            total: now_ms() - began,
+        },
+        warnings,
+        settings,
+    })
+}
+
+fn validate(settings: &Settings) -> Result<(), Error> {
+    let t = settings.threshold_hu;
+    if !(t.is_finite() && t >= LOWEST_THRESHOLD_HU) {
+        return Err(Error::Threshold(t));
+    }
+    if let MinimumArea::MoreThanMm2(a) | MinimumArea::AtLeastMm2(a) = settings.minimum_area
+        && !(a.is_finite() && a >= 0.0)
+    {
+        return Err(Error::MinimumArea(a));
+    }
+    match settings.mass_factor_mg_per_mm3_hu {
+        Some(f) if !(f.is_finite() && f > 0.0) => Err(Error::MassFactor(f)),
+        _ => Ok(()),
+    }
+}
+
+fn category_name(agatston: f64, vessels: Option<u8>) -> String {
+    let a = cac_drs(agatston);
+    vessels.map_or_else(|| format!("A{a}"), |n| format!("A{a}/N{n}"))
+}
+
+/// The total under every convention at the same threshold.
+fn sensitivity(
+    candidates: &Candidates,
+    labelled: &Labelled,
+    how: &score::Measure,
+    assignment: &Assignment,
+) -> Option<Sensitivity> {
+    let other = match labelled.connectivity {
+        Connectivity::Four => Connectivity::Eight,
+        Connectivity::Eight => Connectivity::Four,
+    };
+    let other = label(candidates, how.settings.threshold_hu, other)?;
+    let counted = [labelled, &other].map(|l| {
+        // Without an assignment everything counts and the lesions need not be known.
+        let vessels = assignment.given().then(|| assignment.resolve(l, &l.lesion_roots(), candidates.dims));
+        (l, vessels)
+    });
+    let mut alternatives = Vec::new();
+    for c in &CONVENTIONS {
+        let settings = Settings {
+            connectivity: c.connectivity,
+            minimum_area: c.minimum_area,
+            slice_rule: c.slice_rule,
+            ..how.settings.clone()
+        };
+        let (l, vessels) = counted.iter().find(|(l, _)| l.connectivity == c.connectivity)?;
+        let how = score::Measure { settings: &settings, ..*how };
+        let agatston = score::total_agatston(l, &how, |i| vessels.as_ref().is_none_or(|v| v[i].is_some()));
+        alternatives.push(Alternative {
+            convention: c.name.to_owned(),
+            agatston,
+            category: category_name(agatston, None),
+            classic: classic(agatston),
+        });
+    }
+    let scores = alternatives.iter().map(|a| a.agatston);
+    Some(Sensitivity {
+        agatston_min: scores.clone().fold(f64::INFINITY, f64::min),
+        agatston_max: scores.fold(f64::NEG_INFINITY, f64::max),
+        class_flips: alternatives
+            .windows(2)
+            .any(|w| w[0].category != w[1].category || w[0].classic != w[1].classic),
+        alternatives,
+    })
+}

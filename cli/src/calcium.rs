@@ -1,0 +1,312 @@
+//! `isocenter calcium`: the calcium score of a CT series, as one JSON object.
+//!
+//! The same crate computes here and in the browser; this file reads paths into an input and says what is
+//! wrong with them.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ::calcium::{
+    Assignment, Connectivity, Convention, Input, MinimumArea, Reading, Report, Request, convention,
+};
+use imaging::disk::{DiskFile, files_under};
+use imaging::limits::Limits;
+use imaging::{Catalog, Series, Volume, Voxels, read_study};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// What to score and how.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files, folders and zip archives with one CT series, or a NIfTI file in Hounsfield units.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Which series to score, where there are several: its number in the message that says so.
+    #[arg(long, value_name = "N")]
+    series: Option<usize>,
+    /// Conventions to start from: default, four-connected, agatston-1990, ge, siemens, philips, canon, deepcac.
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    profile: String,
+    /// Voxels count from here on; without it, what the tube voltage asks for (130 HU at 120 kV).
+    #[arg(long, value_name = "HU")]
+    threshold: Option<f64>,
+    /// 4 or 8 neighbours in a slice.
+    #[arg(long, value_name = "4|8")]
+    connectivity: Option<u8>,
+    /// Components count above this area in mm².
+    #[arg(long, value_name = "MM2")]
+    min_area_mm2: Option<f64>,
+    /// NIfTI on the same grid: calcium counts where it is not 0.
+    #[arg(long, value_name = "M.nii.gz")]
+    mask: Option<PathBuf>,
+    /// NIfTI on the same grid: 1 LM, 2 LAD, 3 LCX, 4 RCA, 5 PDA, 6 other; what is 0 does not count.
+    #[arg(long, value_name = "V.nii.gz")]
+    vessels: Option<PathBuf>,
+    /// Calibration factor of the mass in mg per mm³ and HU; without it no mass is given.
+    #[arg(long, value_name = "C")]
+    mass_factor: Option<f64>,
+    /// JSON that describes a person, for the MESA 2015 risk.
+    #[arg(long, value_name = "FILE.json")]
+    person: Option<PathBuf>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: Backend,
+    /// Also write the table of lesions and vessels.
+    #[arg(long, value_name = "F")]
+    csv: Option<PathBuf>,
+    /// Print JSON; without it, a short summary.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Backend {
+    Auto,
+    Gpu,
+    Cpu,
+}
+
+/// Why there is no score.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A path that is not there.
+    #[error("cannot read the given paths: {0}")]
+    Paths(#[source] std::io::Error),
+    /// No series at all.
+    #[error("The paths hold no series with a picture. {0} files were refused; `isocenter inspect` says why.")]
+    Nothing(usize),
+    /// Several series.
+    #[error("The paths hold {} series that can be scored; choose one with --series N:\n{}", .0.len(), .0.join("\n"))]
+    Several(Vec<String>),
+    /// `--series` beyond the list.
+    #[error("There is no series {0}: the paths hold {1}.")]
+    NoSuchSeries(usize, usize),
+    /// No profile of this name.
+    #[error("There is no profile {0}: use one of {1}.")]
+    Profile(String, String),
+    /// Neither 4 nor 8.
+    #[error("{0}")]
+    Connectivity(String),
+    /// See [`imaging::LoadError`].
+    #[error(transparent)]
+    Load(#[from] imaging::LoadError),
+    /// See [`calcium::Error`].
+    #[error(transparent)]
+    Calcium(#[from] ::calcium::Error),
+    /// A mask or map that cannot be used.
+    #[error("The {what} cannot be used: {why}")]
+    Map {
+        /// Mask or vessel map.
+        what: &'static str,
+        /// In words.
+        why: String,
+    },
+    /// The description of a person.
+    #[error("The description of the person cannot be used: {0}")]
+    Person(String),
+    /// `--backend gpu`.
+    #[error("Calcium has no GPU kernel in this build. Use --backend auto or cpu; the numbers are the same.")]
+    NoGpu,
+    /// A file could not be written, or standard output was closed.
+    #[error("cannot write the result: {0}")]
+    Write(#[source] std::io::Error),
+}
+
+impl Error {
+    /// Whether the user can mend it by other arguments.
+    pub fn bad_input(&self) -> bool {
+        !matches!(self, Self::NoGpu | Self::Write(_))
+    }
+}
+
+/// The report, and what only the command line knows.
+#[derive(Serialize)]
+struct Output {
+    #[serde(flatten)]
+    report: Report,
+    series: SeriesLine,
+    /// Reading the files, before any scoring.
+    read_ms: f64,
+}
+
+#[derive(Serialize)]
+struct SeriesLine {
+    uid: String,
+    number: Option<i32>,
+    instances: u32,
+}
+
+/// Scores and prints.
+pub fn run(args: &Args) -> Result<(), Error> {
+    let request = request(args)?;
+    if args.backend == Backend::Gpu {
+        return Err(Error::NoGpu);
+    }
+    let person = args.person.as_deref().map(person).transpose()?;
+    let began = Instant::now();
+    let mut catalog = open(&args.paths)?;
+    let index = choose(&catalog, args.series)?;
+    let (volume, warnings) = load(&mut catalog, index)?;
+    let series = &catalog.series[index];
+    let region = args.mask.as_deref().map(|p| labels(p, "mask", &volume)).transpose()?;
+    let map = args.vessels.as_deref().map(|p| labels(p, "vessel map", &volume)).transpose()?;
+    let read_ms = began.elapsed().as_secs_f64() * 1000.0;
+    let assignment = map.as_deref().map_or(Assignment::None, Assignment::Map);
+    let reading = Reading { region: region.as_deref(), assignment, person: person.as_ref() };
+    let now_ms = || began.elapsed().as_secs_f64() * 1000.0;
+    let input = Input::new(series, &volume, &warnings);
+    let mut report = ::calcium::run(&input, &request, &reading, &now_ms)?;
+    report.input.voxels_sha256 = Some(hash(&volume.voxels));
+    if let Some(path) = &args.csv {
+        std::fs::write(path, report.csv()).map_err(Error::Write)?;
+    }
+    let line = SeriesLine { uid: series.uid.clone(), number: series.number, instances: series.instances };
+    print(Output { report, series: line, read_ms }, args.json)
+}
+
+fn request(args: &Args) -> Result<Request, Error> {
+    let known = convention(&args.profile).ok_or_else(|| {
+        let names: Vec<&str> = ::calcium::CONVENTIONS.iter().map(|c| c.name).collect();
+        Error::Profile(args.profile.clone(), names.join(", "))
+    })?;
+    let connectivity =
+        args.connectivity.map(Connectivity::try_from).transpose().map_err(Error::Connectivity)?;
+    let convention = Convention {
+        connectivity: connectivity.unwrap_or(known.connectivity),
+        minimum_area: args.min_area_mm2.map_or(known.minimum_area, MinimumArea::MoreThanMm2),
+        ..*known
+    };
+    Ok(Request { convention, threshold_hu: args.threshold, mass_factor: args.mass_factor })
+}
+
+fn person(path: &Path) -> Result<::calcium::risk::Person, Error> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::Person(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| Error::Person(e.to_string()))
+}
+
+fn open(paths: &[PathBuf]) -> Result<Catalog<DiskFile>, Error> {
+    Ok(read_study(files_under(paths).map_err(Error::Paths)?, &Limits::default()))
+}
+
+/// The series to score: the one that was asked for, or the only one that could be meant.
+fn choose(catalog: &Catalog<DiskFile>, asked: Option<usize>) -> Result<usize, Error> {
+    let shown: Vec<usize> = (0..catalog.series.len()).filter(|i| catalog.series[*i].displayable).collect();
+    if let Some(n) = asked {
+        let place = n.checked_sub(1).and_then(|i| shown.get(i));
+        return place.copied().ok_or(Error::NoSuchSeries(n, shown.len()));
+    }
+    // A localizer or another modality beside the scan is no second scan.
+    let meant = |s: &Series| {
+        let localizer = s.acquisition.image_type.iter().any(|t| t == "LOCALIZER");
+        (s.modality == "CT" || s.modality == "NIfTI") && !localizer && !s.colour
+    };
+    let scans: Vec<usize> = shown.iter().copied().filter(|i| meant(&catalog.series[*i])).collect();
+    match (scans.as_slice(), shown.as_slice()) {
+        ([one], _) | ([], [one, ..]) => Ok(*one),
+        ([], []) => Err(Error::Nothing(catalog.ledger.refused().count())),
+        (several, _) => Err(Error::Several(several.iter().map(|i| describe(catalog, *i, &shown)).collect())),
+    }
+}
+
+fn describe(catalog: &Catalog<DiskFile>, index: usize, shown: &[usize]) -> String {
+    let s = &catalog.series[index];
+    let number = shown.iter().position(|i| *i == index).map_or(0, |i| i + 1);
+    let [x, y, z] = s.dims;
+    format!("  {number}: {} {x} x {y} x {z}, series number {}", s.modality, s.number.unwrap_or(0))
+}
+
+/// The volume with everything that reading had to say.
+fn load(catalog: &mut Catalog<DiskFile>, index: usize) -> Result<(Volume, Vec<String>), Error> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut loader = catalog.loader(index)?;
+    let result = loader.load_rest(threads);
+    catalog.refuse(loader.failures());
+    result?;
+    let series = &catalog.series[index];
+    let mut warnings: Vec<String> = catalog.warnings.clone();
+    warnings.extend(series.warnings.iter().chain(loader.warnings()).cloned());
+    let refused = catalog.ledger.refused().count();
+    if refused > 0 {
+        warnings.push(format!("{refused} files were refused; `isocenter inspect` says why."));
+    }
+    Ok((loader.finish(), warnings))
+}
+
+/// A NIfTI of labels on the grid of the series.
+fn labels(path: &Path, what: &'static str, on: &Volume) -> Result<Vec<u8>, Error> {
+    let fail = |why: String| Error::Map { what, why };
+    let mut catalog = open(&[path.to_owned()])?;
+    let index = choose(&catalog, None)?;
+    let (volume, _) = load(&mut catalog, index)?;
+    if volume.grid.dims() != on.grid.dims() {
+        return Err(fail(format!(
+            "it has {:?} voxels, the series {:?}. Resample it to the series.",
+            volume.grid.dims(),
+            on.grid.dims()
+        )));
+    }
+    // Half a voxel: files round positions differently, a shift by a voxel is another grid.
+    let (a, b) = (volume.grid.world_from_voxel(), on.grid.world_from_voxel());
+    let far = on.grid.spacing().into_iter().fold(f64::INFINITY, f64::min) * 0.5;
+    let last = on.grid.dims().map(|n| f64::from(n - 1));
+    for corner in 0..8u8 {
+        let at = std::array::from_fn(|i| if corner >> i & 1 == 1 { last[i] } else { 0.0 });
+        let distance = a.transform_point3(at.into()).distance(b.transform_point3(at.into()));
+        // Written so that NaN is refused as well.
+        if !(distance <= far) {
+            return Err(fail(format!(
+                "its grid lies elsewhere: a corner is {distance:.1} mm away. Resample it to the series."
+            )));
+        }
+    }
+    let n = volume.grid.voxel_count();
+    let label = |i: usize| {
+        let value = volume.voxels.get(i).map_or(0.0, |v| volume.rescale.apply(v));
+        // A fraction or a large label is still not 0.
+        if value == 0.0 || value.is_nan() { 0 } else { value.round().clamp(1.0, 255.0) as u8 }
+    };
+    Ok((0..n).map(label).collect())
+}
+
+fn hash(voxels: &Voxels) -> String {
+    let mut hasher = Sha256::new();
+    let mut bytes = Vec::with_capacity(1 << 16);
+    let mut feed = |value: &[u8], last: bool| {
+        bytes.extend_from_slice(value);
+        if last || bytes.len() >= (1 << 16) - 8 {
+            hasher.update(&bytes);
+            bytes.clear();
+        }
+    };
+    match voxels {
+        Voxels::I16(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
+        Voxels::U16(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
+        Voxels::F32(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
+        Voxels::Rgba8(v) => v.iter().for_each(|x| feed(x, false)),
+    }
+    feed(&[], true);
+    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn print(output: Output, json: bool) -> Result<(), Error> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, &output).map_err(|e| Error::Write(e.into()))?;
+        return out.write_all(b"\n").map_err(Error::Write);
+    }
+    let Report { total, category, warnings, lesions, research_use, stamp, settings, .. } = &output.report;
+    let stamp = stamp.as_ref().map(|s| format!("{s}\n")).unwrap_or_default();
+    let mass = total.mass_mg.map_or("no mass (no factor)".to_owned(), |m| format!("{m:.2} mg"));
+    let notes: String = warnings.iter().map(|w| format!("- {w}\n")).collect();
+    write!(
+        out,
+        "{stamp}Agatston {:.2}  volume {:.2} mm³  {mass}  {category}  {} lesions  (>= {} HU, {})\n{notes}{research_use}\n",
+        total.agatston,
+        total.volume_mm3,
+        lesions.len(),
+        settings.threshold_hu,
+        settings.profile
+    )
+    .map_err(Error::Write)
+}
