@@ -4,7 +4,9 @@
 // Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use crate::display::slice::params::Variant;
 use naga::back::glsl;
+use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, FunctionInfo, ModuleInfo, ValidationFlags, Validator};
 use naga::{Expression, Function, Handle, Module, ScalarKind, TypeInner};
 
@@ -21,7 +23,11 @@ fn glsl_es_300(
     info: &ModuleInfo,
     stage: naga::ShaderStage,
     entry: &str,
+    constants: &[(&str, f64)],
 ) -> Result<String, String> {
+    let constants = constants.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let (module, info) =
+        process_overrides(module, info, Some((stage, entry)), &constants).map_err(|e| e.to_string())?;
     let options = glsl::Options {
         version: glsl::Version::Embedded { version: 300, is_webgl: true },
         ..Default::default()
@@ -30,7 +36,7 @@ fn glsl_es_300(
         glsl::PipelineOptions { shader_stage: stage, entry_point: entry.to_owned(), multiview: None };
     let mut text = String::new();
     let policies = naga::proc::BoundsCheckPolicies::default();
-    glsl::Writer::new(&mut text, module, info, &options, &pipeline, policies)
+    glsl::Writer::new(&mut text, &module, &info, &options, &pipeline, policies)
         .and_then(|mut writer| writer.write())
         .map_err(|e| e.to_string())?;
     Ok(text)
@@ -104,14 +110,17 @@ fn what_draws_is_also_glsl_es_300() {
         let (module, info) = validated(&shader.source()).unwrap();
         assert!(!module.entry_points.is_empty());
         for entry in &module.entry_points {
-            let text = glsl_es_300(&module, &info, entry.stage, &entry.name).unwrap();
-            assert!(text.starts_with("#version 300 es"), "{}", shader.name);
-            assert_eq!(beyond_es_300(&module, &info, &text), Vec::<String>::new(), "{}", shader.name);
+            for variant in Variant::all() {
+                let constants = variant.constants();
+                let text = glsl_es_300(&module, &info, entry.stage, &entry.name, &constants).unwrap();
+                assert!(text.starts_with("#version 300 es"), "{}", shader.name);
+                assert_eq!(beyond_es_300(&module, &info, &text), Vec::<String>::new(), "{}", shader.name);
+            }
         }
     }
     // What computes is not: a storage buffer does not exist there.
     let (module, info) = validated(&shaders::HISTOGRAM.source()).unwrap();
-    assert!(glsl_es_300(&module, &info, naga::ShaderStage::Compute, "bins").is_err());
+    assert!(glsl_es_300(&module, &info, naga::ShaderStage::Compute, "bins", &[]).is_err());
 }
 
 /// Chromium's WebGL2 refused the whole program over one `select` of `vec3<u32>`; naga had said nothing.
@@ -126,7 +135,7 @@ fn a_planted_integer_select_is_found() {
     };
     let faults = |helper: &str, call: &str| {
         let (module, info) = validated(&shader(helper, call)).unwrap();
-        let text = glsl_es_300(&module, &info, naga::ShaderStage::Fragment, "main").unwrap();
+        let text = glsl_es_300(&module, &info, naga::ShaderStage::Fragment, "main", &[]).unwrap();
         (beyond_es_300(&module, &info, &text), text)
     };
     let helper =

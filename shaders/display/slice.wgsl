@@ -2,10 +2,16 @@
 // Trilinear interpolation is written out on textureLoad, because hardware filters round weights to 8 bits and
 // cannot leave padding out. The CPU twin (display/slice/cpu.rs) states the same rules in the same order.
 
+// What a pipeline is made for. Said when it is compiled and not in the parameters: a processor that plays the GPU
+// walks through every branch of a shader, taken or not, and a GPU keeps registers for all of them.
+override COLOUR: bool = false;   // red, green, blue
+override LINEAR: bool = true;    // interpolate between voxels
+override MASKED: bool = true;    // some voxels may hold no measurement
+override SLAB: bool = true;      // more than one sample along the view
+
 // params.mode.x
 const FORMAT_INTEGER: u32 = 0u;
 const FORMAT_FLOAT: u32 = 1u;
-const FORMAT_COLOUR: u32 = 2u;
 // params.mode.y
 const SLAB_MAX: u32 = 0u;
 const SLAB_MIN: u32 = 1u;
@@ -16,10 +22,8 @@ const VOI_SIGMOID: u32 = 1u;
 const VOI_STEP: u32 = 2u;
 const VOI_TABLE: u32 = 3u;
 // params.mode.w
-const BIT_LINEAR: u32 = 1u;   // interpolate between voxels
-const BIT_MASKED: u32 = 2u;   // some voxels may hold no measurement
-const BIT_INVERT: u32 = 4u;
-const BIT_EMPTY: u32 = 8u;    // nothing of the volume can be seen
+const BIT_INVERT: u32 = 1u;
+const BIT_EMPTY: u32 = 2u;    // nothing of the volume can be seen
 
 @group(0) @binding(1) var volume: texture_3d<i32>;
 @group(0) @binding(2) var table: texture_2d<u32>;
@@ -97,7 +101,10 @@ fn sample_linear(position: Fixed3) -> f32 {
 /// The nearest voxel decides whether there is a value; neighbours without one have no weight.
 fn sample_masked(position: Fixed3) -> Sample {
     let nearest = load_masked(position.hi);
-    if !nearest.valid || (params.mode.w & BIT_LINEAR) == 0u {
+    if !LINEAR {
+        return nearest;
+    }
+    if !nearest.valid {
         return nearest;
     }
     let p = fixed_minus_half(position);
@@ -126,10 +133,10 @@ fn sample_masked(position: Fixed3) -> Sample {
 }
 
 fn sample_at(position: Fixed3) -> Sample {
-    if (params.mode.w & BIT_MASKED) != 0u {
+    if MASKED {
         return sample_masked(position);
     }
-    if (params.mode.w & BIT_LINEAR) != 0u {
+    if LINEAR {
         return Sample(sample_linear(position), true);
     }
     return Sample(value_of(load(position.hi)), true);
@@ -212,7 +219,7 @@ fn colour_at_voxel(voxel: vec3<i32>) -> vec3<f32> {
 }
 
 fn colour_at(position: Fixed3) -> vec3<f32> {
-    if (params.mode.w & BIT_LINEAR) == 0u {
+    if !LINEAR {
         return colour_at_voxel(position.hi);
     }
     let p = fixed_minus_half(position);
@@ -248,7 +255,7 @@ fn draw(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     let down = Fixed3(params.down_hi.xyz, params.down_lo.xyz);
     let first = fixed_add(fixed_add(origin, fixed_times(right, pixel.x)), fixed_times(down, pixel.y));
 
-    if params.mode.x == FORMAT_COLOUR {
+    if COLOUR {
         if !is_inside(first) || !has_arrived(first.hi.z) {
             return params.background;
         }
@@ -258,12 +265,10 @@ fn draw(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     }
 
     var s = Sample(0.0, false);
-    if params.dims.w == 1 {
-        if is_inside(first) {
-            s = sample_at(first);
-        }
-    } else {
+    if SLAB {
         s = sample_slab(first, Fixed3(params.away_hi.xyz, params.away_lo.xyz), params.dims.w);
+    } else if is_inside(first) {
+        s = sample_at(first);
     }
     if !s.valid {
         return params.background;

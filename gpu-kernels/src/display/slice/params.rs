@@ -17,10 +17,48 @@ const VOI_LINEAR: u32 = 0;
 const VOI_SIGMOID: u32 = 1;
 const VOI_STEP: u32 = 2;
 const VOI_TABLE: u32 = 3;
-const BIT_LINEAR: u32 = 1;
-const BIT_MASKED: u32 = 2;
-const BIT_INVERT: u32 = 4;
-const BIT_EMPTY: u32 = 8;
+const BIT_INVERT: u32 = 1;
+const BIT_EMPTY: u32 = 2;
+
+/// What a pipeline is made for: the `override`s of `shaders/display/slice.wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Variant {
+    pub(crate) colour: bool,
+    pub(crate) linear: bool,
+    pub(crate) masked: bool,
+    pub(crate) slab: bool,
+}
+
+impl Variant {
+    /// The one that can draw this.
+    pub(crate) fn of(panel: &PanelDraw, format: VoxelFormat, arrived: &ArrivedSlices) -> Self {
+        let colour = format == VoxelFormat::Rgba8;
+        Self {
+            colour,
+            linear: panel.interpolation == Interpolation::Linear,
+            masked: panel.padding.is_some() || format == VoxelFormat::F32 || !arrived.is_complete(),
+            slab: panel.samples(colour).is_some_and(|samples| samples.count > 1),
+        }
+    }
+
+    /// All that there are.
+    #[cfg(all(test, not(target_arch = "wasm32")))]
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..16).map(|bits| Self {
+            colour: bits & 1 != 0,
+            linear: bits & 2 != 0,
+            masked: bits & 4 != 0,
+            slab: bits & 8 != 0,
+        })
+    }
+
+    /// As wgpu and naga take them.
+    pub(crate) fn constants(self) -> [(&'static str, f64); 4] {
+        let Self { colour, linear, masked, slab } = self;
+        [("COLOUR", colour), ("LINEAR", linear), ("MASKED", masked), ("SLAB", slab)]
+            .map(|(name, on)| (name, f64::from(u8::from(on))))
+    }
+}
 
 /// `struct Params` of `shaders/shared/slice_params.wgsl`; a test compares the two field by field.
 #[repr(C)]
@@ -121,24 +159,16 @@ impl Params {
             }
         };
         params.mode[0] = match format {
-            VoxelFormat::I16 | VoxelFormat::U16 => 0,
+            VoxelFormat::I16 | VoxelFormat::U16 | VoxelFormat::Rgba8 => 0,
             VoxelFormat::F32 => 1,
-            VoxelFormat::Rgba8 => 2,
         };
         params.mode[1] = match panel.stored_slab_mode() {
             SlabMode::Mip => SLAB_MAX,
             SlabMode::MinIp => SLAB_MIN,
             SlabMode::Mean => SLAB_MEAN,
         };
-        let masked = panel.padding.is_some() || format == VoxelFormat::F32 || !arrived.is_complete();
-        for (bit, set) in [
-            (BIT_LINEAR, panel.interpolation == Interpolation::Linear),
-            (BIT_MASKED, masked),
-            (BIT_INVERT, panel.invert),
-        ] {
-            if set {
-                params.mode[3] |= bit;
-            }
+        if panel.invert {
+            params.mode[3] |= BIT_INVERT;
         }
         params.map_grey(panel, format.bias());
         params

@@ -1,9 +1,11 @@
 //! The slice pass on the GPU: pipelines for direct and wrapped volumes, one draw per panel.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use imaging::volume::VoiLut;
 
+use super::params::Variant;
 use super::{GreyMap, PanelDraw, PanelRect, Params};
 use crate::display::BACKGROUND;
 use crate::gpu::Gpu;
@@ -21,8 +23,11 @@ struct Table {
 /// Draws panels into targets of one format.
 pub struct SlicePass {
     layout: wgpu::BindGroupLayout,
-    direct: wgpu::RenderPipeline,
-    wrapped: wgpu::RenderPipeline,
+    target: wgpu::TextureFormat,
+    direct: wgpu::ShaderModule,
+    wrapped: wgpu::ShaderModule,
+    /// Made when first needed; `true` for wrapped volumes.
+    pipelines: HashMap<(bool, Variant), wgpu::RenderPipeline>,
     /// Stands in where a window is used, and first in the row of tables that were uploaded.
     tables: Vec<Table>,
 }
@@ -56,10 +61,17 @@ impl SlicePass {
                 entry(2, texture(wgpu::TextureSampleType::Uint, wgpu::TextureViewDimension::D2)),
             ],
         });
-        let pipeline = |shader: &shaders::Shader| make_pipeline(gpu, &layout, shader, target);
+        let module = |shader: &shaders::Shader| {
+            gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(shader.name),
+                source: wgpu::ShaderSource::Wgsl(shader.source().into()),
+            })
+        };
         Self {
-            direct: pipeline(&shaders::SLICE_DIRECT),
-            wrapped: pipeline(&shaders::SLICE_WRAPPED),
+            target,
+            direct: module(&shaders::SLICE_DIRECT),
+            wrapped: module(&shaders::SLICE_WRAPPED),
+            pipelines: HashMap::new(),
             tables: vec![make_table(gpu, None)],
             layout,
         }
@@ -90,7 +102,7 @@ impl SlicePass {
             .iter()
             .filter_map(|(panel, volume)| {
                 let scissor = clip(&panel.rect, target_size_px)?;
-                Some((self.bind(gpu, panel, volume), scissor, volume.layout()))
+                Some((self.bind(gpu, panel, volume), scissor, self.prepare(gpu, panel, volume)))
             })
             .collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -104,17 +116,26 @@ impl SlicePass {
             })],
             ..Default::default()
         });
-        for (bindings, [x, y, width, height], layout) in &draws {
-            pass.set_pipeline(match layout {
-                Layout::Direct => &self.direct,
-                Layout::Wrapped { .. } => &self.wrapped,
-            });
+        for (bindings, [x, y, width, height], key) in &draws {
+            let Some(pipeline) = self.pipelines.get(key) else { continue };
+            pass.set_pipeline(pipeline);
             pass.set_bind_group(0, bindings, &[]);
             pass.set_scissor_rect(*x, *y, *width, *height);
             pass.draw(0..3, 0..1);
         }
         drop(pass);
         gpu.queue.submit([encoder.finish()]);
+    }
+
+    /// Sees to it that the pipeline for a panel exists; returns its key.
+    fn prepare(&mut self, gpu: &Gpu, panel: &PanelDraw, volume: &GpuVolume) -> (bool, Variant) {
+        let wrapped = matches!(volume.layout(), Layout::Wrapped { .. });
+        let variant = Variant::of(panel, volume.format(), volume.arrived());
+        let module = if wrapped { &self.wrapped } else { &self.direct };
+        self.pipelines
+            .entry((wrapped, variant))
+            .or_insert_with(|| make_pipeline(gpu, &self.layout, module, variant, self.target));
+        (wrapped, variant)
     }
 
     fn bind(&mut self, gpu: &Gpu, panel: &PanelDraw, volume: &GpuVolume) -> wgpu::BindGroup {
@@ -166,31 +187,31 @@ fn clip(rect: &PanelRect, [width, height]: [u32; 2]) -> Option<[u32; 4]> {
 fn make_pipeline(
     gpu: &Gpu,
     layout: &wgpu::BindGroupLayout,
-    shader: &shaders::Shader,
+    module: &wgpu::ShaderModule,
+    variant: Variant,
     target: wgpu::TextureFormat,
 ) -> wgpu::RenderPipeline {
-    let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some(shader.name),
-        source: wgpu::ShaderSource::Wgsl(shader.source().into()),
-    });
     let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(shader.name),
+        label: Some("slice"),
         bind_group_layouts: &[Some(layout)],
         immediate_size: 0,
     });
     gpu.device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some(shader.name),
+        label: Some("slice"),
         layout: Some(&pipeline_layout),
         vertex: wgpu::VertexState {
-            module: &module,
+            module,
             entry_point: Some("cover"),
             compilation_options: Default::default(),
             buffers: &[],
         },
         fragment: Some(wgpu::FragmentState {
-            module: &module,
+            module,
             entry_point: Some("draw"),
-            compilation_options: Default::default(),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &variant.constants(),
+                ..Default::default()
+            },
             targets: &[Some(target.into())],
         }),
         primitive: Default::default(),
