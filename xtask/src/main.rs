@@ -25,7 +25,6 @@ Usage: cargo xtask COMMAND
   test [OPTIONS]      install what tests need and run every gate, one after the other
       --only NAME     run this gate alone (may be given more than once)
       --list          name the gates
-      --deny          install cargo-deny from crates.io where it is missing (takes minutes)
   bench               build, run the benchmarks, write target/bench/COMMIT.json
 
 Environment: CARGO_TARGET_DIR (default: .cache/isocenter/target in the home folder),

@@ -9,6 +9,7 @@ use crate::{apt, places, shell};
 
 const TRUNK: &str = "0.21.14";
 const WASM_PACK: &str = "0.15.1";
+const CARGO_DENY: &str = "0.20.2";
 
 /// The target, Trunk and wasm-bindgen.
 pub fn for_build() -> Result<(), String> {
@@ -25,9 +26,9 @@ pub fn for_test() -> Result<(), String> {
     ensure_tool("wasm-pack", "wasm-pack", WASM_PACK)
 }
 
-/// cargo-deny takes minutes to build, so it is installed on request only.
+/// Called by its gate alone: it takes minutes to build, and where that fails the other gates still run.
 pub fn deny() -> Result<(), String> {
-    install("cargo-deny", None)
+    ensure_tool("cargo-deny", "cargo-deny", CARGO_DENY)
 }
 
 fn ensure_target() -> Result<(), String> {

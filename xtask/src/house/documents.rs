@@ -56,6 +56,25 @@ fn every_decision_says_why_and_what_follows() {
     }
 }
 
+/// Sentences that a licence of something built in asks for: the crate and the words.
+const OWED: [(&str, &str); 1] =
+    [("jpeg-encoder", "this software is based in part on the work of the Independent JPEG Group")];
+
+fn unsaid(lock: &str, document: &str) -> Vec<&'static str> {
+    let built_in = |name: &str| lock.lines().any(|line| line == format!("name = \"{name}\""));
+    let said = |words: &str| document.to_lowercase().contains(&words.to_lowercase());
+    OWED.iter().filter(|(name, words)| built_in(name) && !said(words)).map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn the_readme_says_what_licences_ask_to_be_said() {
+    let (lock, readme) = (text("Cargo.lock").expect("locked"), text("README.md").expect("a README"));
+    assert_eq!(unsaid(&lock, &readme), Vec::<&str>::new());
+    // Planted: the sentence is gone, and so is the crate.
+    assert_eq!(unsaid("name = \"jpeg-encoder\"\n", "MIT"), ["jpeg-encoder"]);
+    assert_eq!(unsaid("name = \"jpeg-decoder\"\n", "MIT"), Vec::<&str>::new());
+}
+
 #[test]
 fn a_planted_path_is_found_and_other_words_are_not() {
     let document = "See `imaging/src/gone.rs`, `scene/`, `Trunk.toml`, `/api/health`, `GpuVolume`, `a::b`, \
