@@ -3,6 +3,8 @@
 //! Asked at run time: several checkouts share one target folder, and a program built in one of them must
 //! not look into another, as it would with `env!`.
 
+pub mod verification;
+
 use std::path::{Path, PathBuf};
 
 /// Root of the checkout that cargo runs this program from; the current folder when it was not cargo.

@@ -4,6 +4,9 @@
 //! at least one of the two slices around them belongs to a component that counts. An interpolated value can
 //! only reach the threshold if one of its ends does, so the work follows the candidates. Nothing is
 //! extrapolated beyond the first and the last slice or into missing ones.
+//!
+//! Spacings are decimals, so samples that should fall on a slice miss it by a rounding: within 1e-9 of a slice
+//! they lie on it, and within 1e-6 HU of the threshold they reach it.
 
 use imaging::Volume;
 
@@ -42,8 +45,12 @@ impl<'a> Sampler<'a> {
 
     /// Positions of samples between slice `z` and the next, 0 to 1; the last interval has its end as well.
     fn positions(&self, z: usize, last: bool) -> Vec<f64> {
-        let at = |k: u64| k as f64 * self.step_slices - z as f64;
-        let mut k = (z as f64 / self.step_slices).floor() as u64;
+        let at = |k: u64| {
+            let depth = k as f64 * self.step_slices;
+            let slice = depth.round();
+            (if (depth - slice).abs() < 1e-9 { slice } else { depth }) - z as f64
+        };
+        let mut k = ((z as f64 / self.step_slices).floor() as u64).saturating_sub(1);
         while at(k) < 0.0 {
             k += 1;
         }
@@ -72,7 +79,7 @@ impl<'a> Sampler<'a> {
         // How many samples over pixel `i` reach the threshold.
         let reaching = |i: usize| {
             let (Some(a), Some(b)) = (value(z * area + i), value((z + 1) * area + i)) else { return 0 };
-            positions.iter().filter(|t| a + (b - a) * **t >= self.threshold_hu).count() as u64
+            positions.iter().filter(|t| a + (b - a) * **t >= self.threshold_hu - 1e-6).count() as u64
         };
         let mut tally: Vec<(u32, u64)> = Vec::new();
         let mut owner = vec![false; area];
