@@ -252,8 +252,7 @@ fn labels(path: &Path, what: &'static str, on: &Volume) -> Result<Vec<u8>, Error
     for corner in 0..8u8 {
         let at = std::array::from_fn(|i| if corner >> i & 1 == 1 { last[i] } else { 0.0 });
         let distance = a.transform_point3(at.into()).distance(b.transform_point3(at.into()));
-        // Written so that NaN is refused as well.
-        if !(distance <= far) {
+        if distance.is_nan() || distance > far {
             return Err(fail(format!(
                 "its grid lies elsewhere: a corner is {distance:.1} mm away. Resample it to the series."
             )));

@@ -27,7 +27,7 @@ struct Copy {
 /// How a picture gets from the device to the page.
 enum Screen {
     /// The browser shows the texture that was drawn.
-    Direct { surface: CanvasSurface, pass: SlicePass },
+    Direct { surface: CanvasSurface, pass: Box<SlicePass> },
     /// Read back and put through a 2D context. On a software adapter that costs one copy, and it works where
     /// the browser composites without a GPU: there, Chromium 156 destroys the device at the first frame that is
     /// shown directly.
@@ -49,7 +49,7 @@ impl GpuCanvas {
     pub async fn new(canvas: OffscreenCanvas, kind: BackendKind, copied: bool) -> Result<Self, GpuError> {
         let (gpu, screen) = if kind == BackendKind::WebGl2 {
             let (gpu, surface) = Gpu::webgl2(canvas).await?;
-            let pass = SlicePass::new(&gpu, surface.format());
+            let pass = Box::new(SlicePass::new(&gpu, surface.format()));
             (gpu, Screen::Direct { surface, pass })
         } else {
             let mut gpu = Gpu::webgpu().await?;
@@ -57,7 +57,7 @@ impl GpuCanvas {
                 Screen::Copied(PixelCanvas::new(canvas).map_err(|why| GpuError::NoSurface(kind, why))?)
             } else {
                 let surface = gpu.attach(canvas)?;
-                let pass = SlicePass::new(&gpu, surface.format());
+                let pass = Box::new(SlicePass::new(&gpu, surface.format()));
                 Screen::Direct { surface, pass }
             };
             (gpu, screen)
