@@ -214,10 +214,15 @@ impl Bench {
         Picture::from_png(&self.driver.screenshot()?)
     }
 
-    /// The part of the page where an element is, rounded inwards.
+    /// The part of the page where an element is, rounded inwards, without the ring that shows the focus.
     pub fn picture(&self, test_id: &str) -> Result<Picture, Error> {
+        const RING: &str = "document.querySelector(arguments[0]).style.outlineColor = arguments[1]";
+        let element = json!(Self::id(test_id));
+        self.driver.run(RING, &[element.clone(), json!("transparent")])?;
         let rect = self.rect(test_id)?;
-        Ok(self.screen()?.crop(rect))
+        let screen = self.screen();
+        self.driver.run(RING, &[element, json!("")])?;
+        Ok(screen?.crop(rect))
     }
 
     /// Opens the app and waits until its engine draws.

@@ -85,7 +85,8 @@ fn mammogram(b: &Bench, backend: &str) {
 fn bad_files(b: &Bench) {
     b.open_ready("").unwrap();
     let mut paths = b.write_series(&study::ramp("good")).unwrap();
-    let whole = std::fs::read(&paths[0]).unwrap();
+    // Of another series: a cut copy of the same image would be its duplicate.
+    let whole = std::fs::read(&b.write_series(&study::ramp("cut")).unwrap()[0]).unwrap();
     let bad: Vec<PathBuf> = [
         ("bad/notes.txt", b"not an image".to_vec()),
         ("bad/empty.dcm", Vec::new()),

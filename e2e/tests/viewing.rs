@@ -172,6 +172,8 @@ fn first_minute(b: &Bench, query: &str, backend: &str) -> Vec<Picture> {
     b.keys(&[Key::Char(' '), Key::Char(']'), Key::Char(']'), Key::Char(']')]).unwrap();
     all.push(b.picture("panel-axial").unwrap());
     b.expect_calm().unwrap();
+    // What was switched off stays off for the next visit; each path begins like the first.
+    b.keys(&[Key::Char('o')]).unwrap();
     all
 }
 

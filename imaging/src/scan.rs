@@ -256,7 +256,7 @@ impl<S: Source> Scanner<S> {
             Ok(format) => format,
             Err(error) => return Some(Fate::Refused(error.to_string())),
         };
-        if let Some(error) = unsupported(&dicom, &self.limits) {
+        if let Some(error) = unsupported(item, &dicom, &self.limits) {
             return Some(Fate::Refused(error.to_string()));
         }
         let layout = PixelLayout {
@@ -279,7 +279,7 @@ impl<S: Source> Scanner<S> {
         // Decoding asks for the image pixel module and the offset tables; the rest of thousands of headers
         // would be memory for nothing.
         dicom.object.retain(|e| matches!(e.header().tag.0, 0x0028 | 0x7fe0));
-        self.instances.push(Instance { file, header, dicom: Arc::new(dicom) });
+        self.instances.push(Instance { file, bytes: item.len(), header, dicom: Arc::new(dicom) });
         None
     }
 
@@ -319,11 +319,17 @@ impl<S: Source> Scanner<S> {
     }
 }
 
-/// The error of a transfer syntax that no codec here decodes, found without touching the pixels.
-fn unsupported(dicom: &DicomFile, limits: &Limits) -> Option<DicomError> {
+/// The error of a transfer syntax that no codec here decodes, or of plain pixels that are not all there: found without
+/// reading a pixel.
+fn unsupported<S: Source>(item: &Item<S>, dicom: &DicomFile, limits: &Limits) -> Option<DicomError> {
     let nothing = Buffer { name: String::new(), bytes: Vec::new() };
-    match PixelReader::open(&nothing, dicom, limits) {
+    // Plain pixels are measured without being read. Others would have to be inflated or searched for fragments;
+    // what they lack is told when they are loaded.
+    let plain = dicom.transfer_syntax.is_plain();
+    let source: &dyn Source = if plain { item } else { &nothing };
+    match PixelReader::open(source, dicom, limits) {
         Err(error @ DicomError::UnsupportedSyntax { .. }) => Some(error),
+        Err(error @ DicomError::Truncated { .. }) if plain => Some(error),
         _ => None,
     }
 }

@@ -40,6 +40,11 @@ pub(super) const EXPLICIT_LE: &str = "1.2.840.10008.1.2.1";
 pub(super) const EXPLICIT_BE: &str = "1.2.840.10008.1.2.2";
 
 impl TransferSyntax {
+    /// Whether the pixels lie in the file as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.codec == Codec::Native && !self.deflated
+    }
+
     /// Looks a UID up. An unknown one is taken as explicit little endian and encapsulated, so that its header can be shown.
     pub fn from_uid(uid: &str) -> Self {
         use Codec::*;

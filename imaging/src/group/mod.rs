@@ -21,6 +21,8 @@ use crate::ledger::{Fate, FileId};
 pub struct Instance {
     /// In the ledger.
     pub file: FileId,
+    /// Length of the file.
+    pub bytes: u64,
     /// What its header says.
     pub header: InstanceHeader,
     /// What the decoder needs; only the image pixel module is kept.

@@ -22,7 +22,8 @@ const SPACING_TOLERANCE: f64 = 1e-3;
 /// Modalities whose images are single projections: two of them are never slices of one thing.
 const PROJECTIONS: [&str; 8] = ["MG", "CR", "DX", "PX", "IO", "RG", "XC", "OP"];
 
-/// Instances that are there twice: same SOP Instance UID (0008,0018) and same content by the header.
+/// Instances that are there twice: same SOP Instance UID (0008,0018) and same content by the header. The longer
+/// file is kept, because the other may be an interrupted copy of it.
 pub(super) fn drop_duplicates(instances: &[Instance]) -> (Vec<usize>, Vec<(FileId, Fate)>) {
     let mut first: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     let mut kept = Vec::new();
@@ -30,13 +31,24 @@ pub(super) fn drop_duplicates(instances: &[Instance]) -> (Vec<usize>, Vec<(FileI
     for (index, instance) in instances.iter().enumerate() {
         let header = &instance.header;
         let known = first.entry((&header.series_uid, &header.sop_instance_uid)).or_default();
-        let same = |other: &&usize| same_image(&instances[**other].header, header);
-        if !header.sop_instance_uid.is_empty() && known.iter().any(|other| same(&other)) {
-            let reason = "Duplicate: an earlier file has the same SOP Instance UID (0008,0018).";
-            fates.push((instance.file, Fate::Shown(reason.into())));
-        } else {
-            known.push(index);
-            kept.push(index);
+        let same = |other: &usize| same_image(&instances[*other].header, header);
+        let twin = known.iter().position(same).filter(|_| !header.sop_instance_uid.is_empty());
+        let shown = |file, which: &str| {
+            let reason = format!("Duplicate: {which} file has the same SOP Instance UID (0008,0018).");
+            (file, Fate::Shown(reason))
+        };
+        match twin {
+            Some(at) if instances[known[at]].bytes < instance.bytes => {
+                fates.push(shown(instances[known[at]].file, "a longer"));
+                kept.retain(|k| *k != known[at]);
+                known[at] = index;
+                kept.push(index);
+            }
+            Some(_) => fates.push(shown(instance.file, "an earlier")),
+            None => {
+                known.push(index);
+                kept.push(index);
+            }
         }
     }
     (kept, fates)
