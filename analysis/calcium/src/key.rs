@@ -117,7 +117,9 @@ impl Scale {
 
     /// Mean HU of `n` voxels whose stored values sum up to `stored_sum`.
     pub fn mean_hu(&self, stored_sum: f64, n: u32) -> f64 {
-        self.rescale.apply(stored_sum / f64::from(n))
+        let Rescale { slope, intercept } = self.rescale;
+        // In this order whole numbers stay exact up to the division.
+        (slope * stored_sum + intercept * f64::from(n)) / f64::from(n)
     }
 
     /// The smallest key whose HU is at least `hu`; one more than the largest key if there is none.
