@@ -6,6 +6,7 @@
 mod apt;
 mod bench;
 mod bundle;
+mod checkout;
 mod gates;
 mod house;
 mod places;
@@ -35,6 +36,26 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
+        ["run" | "build" | "test" | "bench", ..] => checkout::claim().and_then(|others| {
+            if others {
+                shell::run(shell::command("cargo").args(["xtask"]).args(&words))
+            } else {
+                command(&words)
+            }
+        }),
+        _ => command(&words),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command(words: &[&str]) -> Result<(), String> {
+    match words {
         ["run", options @ ..] => run(options),
         ["build"] => tools::for_build().and_then(|()| bundle::build()),
         ["test", options @ ..] => gates::test(options),
@@ -44,13 +65,6 @@ fn main() -> ExitCode {
             Ok(())
         }
         _ => Err(format!("`{}` is not understood: see `cargo xtask --help`", words.join(" "))),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
 
