@@ -133,6 +133,9 @@ impl GpuCanvas {
         let panels: Vec<_> = panels.iter().map(|(draw, volume)| (draw, *volume)).collect();
         pass.draw(&self.gpu, &frame.view, [frame.width_px, frame.height_px], &panels);
         frame.present(&self.gpu);
+        // Without this a slow adapter collects frames, and the time on the badge is that of asking for one. A
+        // device lost meanwhile is noticed by the loop.
+        let _ = self.gpu.finished().await;
         Ok(())
     }
 

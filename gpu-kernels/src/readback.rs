@@ -36,6 +36,18 @@ pub(crate) async fn read_mapped(
     Ok(bytes)
 }
 
+impl Gpu {
+    /// Waits until all that was submitted has been done: only then is a time a time of the GPU.
+    pub async fn finished(&self) -> Result<(), ReadbackError> {
+        let (sender, mut receiver) = oneshot::channel();
+        self.queue.on_submitted_work_done(move || {
+            // As above: if nobody waits any more, nobody wants to know.
+            let _ = sender.send(());
+        });
+        wait(self, &mut receiver).await
+    }
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 async fn wait<T>(gpu: &Gpu, receiver: &mut oneshot::Receiver<T>) -> Result<T, ReadbackError> {
     gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| ReadbackError::Map(e.to_string()))?;
