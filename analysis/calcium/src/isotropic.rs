@@ -8,9 +8,9 @@
 //! Spacings are decimals, so samples that should fall on a slice miss it by a rounding: within 1e-9 of a slice
 //! they lie on it, and within 1e-6 HU of the threshold they reach it.
 
-use imaging::Volume;
+use imaging::{Volume, Voxels};
 
-use crate::label::{Labelled, LabelledSlice};
+use crate::label::Labelled;
 use crate::parallel;
 use crate::series::Geometry;
 
@@ -63,47 +63,107 @@ impl<'a> Sampler<'a> {
     }
 
     fn interval(&self, z: usize, labelled: &Labelled, counts: &[bool], offsets: &[u32]) -> Vec<(u32, u64)> {
-        let (lower, upper) = (&labelled.slices[z], &labelled.slices[z + 1]);
         let missing = |z: usize| self.volume.missing.contains(&[0, z as u32]);
-        if (lower.pieces.is_empty() && upper.pieces.is_empty()) || missing(z) || missing(z + 1) {
+        let counted = |z: usize| -> Vec<Counted> {
+            let pieces = labelled.slices[z].pieces.iter();
+            let owned =
+                pieces.map(|p| Counted { y: p.y, x0: p.x0, x1: p.x1, owner: offsets[z] + p.component });
+            owned.filter(|p| counts.get(p.owner as usize).copied().unwrap_or(false)).collect()
+        };
+        let (lower, upper) = (counted(z), counted(z + 1));
+        if (lower.is_empty() && upper.is_empty()) || missing(z) || missing(z + 1) {
             return Vec::new();
         }
-        let positions = self.positions(z, z + 2 == labelled.slices.len());
-        let columns = self.volume.grid.dims()[0] as usize;
-        let area = columns * self.volume.grid.dims()[1] as usize;
-        let value = |i: usize| {
-            let stored = self.volume.voxels.get(i)?;
-            let padded = self.volume.padding.is_some_and(|p| p.contains(stored));
-            (!padded).then(|| self.volume.rescale.apply(stored)).filter(|v| v.is_finite())
+        let [columns, rows, _] = self.volume.grid.dims().map(|n| n as usize);
+        let area = columns * rows;
+        let (a, b) = (z * area..(z + 1) * area, (z + 1) * area..(z + 2) * area);
+        let at =
+            Between { sampler: self, columns, positions: self.positions(z, z + 2 == labelled.slices.len()) };
+        match &self.volume.voxels {
+            Voxels::I16(v) => at.tally(&v[a], &v[b], &lower, &upper),
+            Voxels::U16(v) => at.tally(&v[a], &v[b], &lower, &upper),
+            Voxels::F32(v) => at.tally(&v[a], &v[b], &lower, &upper),
+            Voxels::Rgba8(_) => Vec::new(),
+        }
+    }
+}
+
+/// A piece of a component that counts.
+struct Counted {
+    y: u32,
+    x0: u32,
+    x1: u32,
+    /// Component over all slices.
+    owner: u32,
+}
+
+/// Two neighbouring slices.
+struct Between<'a> {
+    sampler: &'a Sampler<'a>,
+    columns: usize,
+    positions: Vec<f64>,
+}
+
+impl Between<'_> {
+    /// Samples by component: those over pieces of the lower slice, then those that only the upper one has.
+    fn tally<T: Copy + Into<f64>>(
+        &self,
+        a: &[T],
+        b: &[T],
+        lower: &[Counted],
+        upper: &[Counted],
+    ) -> Vec<(u32, u64)> {
+        let mut out: Vec<(u32, u64)> = Vec::new();
+        let mut add = |owner: u32, n: u64| match out.last_mut() {
+            _ if n == 0 => {}
+            Some((last, sum)) if *last == owner => *sum += n,
+            _ => out.push((owner, n)),
         };
-        // How many samples over pixel `i` reach the threshold.
-        let reaching = |i: usize| {
-            let (Some(a), Some(b)) = (value(z * area + i), value((z + 1) * area + i)) else { return 0 };
-            positions.iter().filter(|t| a + (b - a) * **t >= self.threshold_hu - 1e-6).count() as u64
+        let edge = |y: u32, x0: u32, x1: u32| -> u64 {
+            let row = y as usize * self.columns;
+            let run = row + x0 as usize..row + x1 as usize;
+            a[run.clone()].iter().zip(&b[run]).map(|(a, b)| self.reaching((*a).into(), (*b).into())).sum()
         };
-        let mut tally: Vec<(u32, u64)> = Vec::new();
-        let mut owner = vec![false; area];
-        let mut add = |slice: &LabelledSlice, offset: u32, owner: &mut [bool]| {
-            let mut counts_of = vec![0u64; slice.components.len()];
-            for p in &slice.pieces {
-                let component = (offset + p.component) as usize;
-                if !counts.get(component).copied().unwrap_or(false) {
-                    continue;
-                }
-                let row = p.y as usize * columns;
-                let run = row + p.x0 as usize..row + p.x1 as usize;
-                for (i, taken) in run.clone().zip(&mut owner[run]) {
-                    // A pixel that counts in both slices belongs to the lower one.
-                    if !std::mem::replace(taken, true) {
-                        counts_of[p.component as usize] += reaching(i);
-                    }
-                }
+        // Between two voxels at or above the threshold everything is: only the surface has to be read.
+        let all = self.positions.len() as u64;
+        parts(lower, upper, |p, x0, x1, both| {
+            add(p.owner, if both { u64::from(x1 - x0) * all } else { edge(p.y, x0, x1) });
+        });
+        parts(upper, lower, |p, x0, x1, both| {
+            add(p.owner, if both { 0 } else { edge(p.y, x0, x1) });
+        });
+        out
+    }
+
+    /// How many samples between two stored values reach the threshold.
+    fn reaching(&self, a: f64, b: f64) -> u64 {
+        let Sampler { volume, threshold_hu, .. } = self.sampler;
+        if volume.padding.is_some_and(|p| p.contains(a) || p.contains(b)) || !a.is_finite() || !b.is_finite()
+        {
+            return 0;
+        }
+        let (a, b) = (volume.rescale.apply(a), volume.rescale.apply(b));
+        self.positions.iter().filter(|t| a + (b - a) * **t >= threshold_hu - 1e-6).count() as u64
+    }
+}
+
+/// Cuts each of `pieces` where `others` begin and end, and says of each part whether one of them is there.
+fn parts(pieces: &[Counted], others: &[Counted], mut each: impl FnMut(&Counted, u32, u32, bool)) {
+    let mut next = 0;
+    for p in pieces {
+        while others.get(next).is_some_and(|q| (q.y, q.x1) <= (p.y, p.x0)) {
+            next += 1;
+        }
+        let mut x = p.x0;
+        for q in others[next..].iter().take_while(|q| q.y == p.y && q.x0 < p.x1) {
+            if q.x0 > x {
+                each(p, x, q.x0, false);
             }
-            let found = counts_of.into_iter().enumerate().filter(|(_, n)| *n > 0);
-            tally.extend(found.map(|(c, n)| (offset + c as u32, n)));
-        };
-        add(lower, offsets[z], &mut owner);
-        add(upper, offsets[z + 1], &mut owner);
-        tally
+            each(p, q.x0.max(p.x0), q.x1.min(p.x1), true);
+            x = q.x1;
+        }
+        if x < p.x1 {
+            each(p, x, p.x1, false);
+        }
     }
 }

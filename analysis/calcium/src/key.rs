@@ -110,6 +110,14 @@ impl Scale {
         }
     }
 
+    /// Sum of the stored values behind `n` keys of 16 bits that sum up to `keys`.
+    pub(crate) fn stored_sum(&self, keys: i64, n: usize) -> f64 {
+        // `!key` is `-1 - key`.
+        let keys = if self.negative() { -keys - n as i64 } else { keys };
+        let offset = if self.kind == Kind::U16 { 32768 * n as i64 } else { 0 };
+        (keys + offset) as f64
+    }
+
     /// Hounsfield units of a key.
     pub fn hu(&self, key: i32) -> f64 {
         self.rescale.apply(self.stored(key))

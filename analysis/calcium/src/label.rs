@@ -105,7 +105,26 @@ pub fn label(candidates: &Candidates, threshold_hu: f64, connectivity: Connectiv
     Some(Labelled { connectivity, slices })
 }
 
-fn label_slice<K: Copy + Into<i32>>(
+/// Keys whose stored values can be summed up.
+trait Summed: Copy + Into<i32> {
+    /// Sum of the stored values behind the keys.
+    fn stored_sum(keys: &[Self], scale: &Scale) -> f64;
+}
+
+impl Summed for i16 {
+    fn stored_sum(keys: &[i16], scale: &Scale) -> f64 {
+        // Integers first, many at a time; a piece is shorter than 2^31 pixels.
+        scale.stored_sum(keys.iter().map(|k| i64::from(*k)).sum(), keys.len())
+    }
+}
+
+impl Summed for i32 {
+    fn stored_sum(keys: &[i32], scale: &Scale) -> f64 {
+        keys.iter().map(|k| scale.stored(*k)).sum()
+    }
+}
+
+fn label_slice<K: Summed>(
     slice: &SliceCandidates,
     keys: &[K],
     cut: i64,
@@ -115,29 +134,22 @@ fn label_slice<K: Copy + Into<i32>>(
 ) -> LabelledSlice {
     let mut pieces: Vec<Piece> = Vec::with_capacity(slice.runs.len());
     let mut sums: Vec<(i32, f64)> = Vec::with_capacity(slice.runs.len());
+    let reaches = |key: K| i64::from(key.into()) >= cut;
     let mut at = 0;
     for Run { start, len } in &slice.runs {
-        let values = &keys[at..at + *len as usize];
+        let mut rest = &keys[at..at + *len as usize];
         at += *len as usize;
-        let (y, x) = (start / columns, start % columns);
-        let mut open = false;
-        for (i, key) in values.iter().enumerate() {
-            let key: i32 = (*key).into();
-            if i64::from(key) < cut {
-                open = false;
-                continue;
-            }
-            let stored = scale.stored(key);
-            if open && let (Some(piece), Some(sum)) = (pieces.last_mut(), sums.last_mut()) {
-                piece.x1 += 1;
-                sum.0 = sum.0.max(key);
-                sum.1 += stored;
-            } else {
-                let x0 = x + i as u32;
-                pieces.push(Piece { y, x0, x1: x0 + 1, component: 0 });
-                sums.push((key, stored));
-                open = true;
-            }
+        let (y, mut x) = (start / columns, start % columns);
+        while let Some(skipped) = rest.iter().position(|k| reaches(*k)) {
+            rest = &rest[skipped..];
+            let n = rest.iter().position(|k| !reaches(*k)).unwrap_or(rest.len());
+            let (values, after) = rest.split_at(n);
+            let x0 = x + skipped as u32;
+            x = x0 + n as u32;
+            pieces.push(Piece { y, x0, x1: x, component: 0 });
+            let peak = values.iter().fold(i32::MIN, |peak, k| peak.max((*k).into()));
+            sums.push((peak, K::stored_sum(values, scale)));
+            rest = after;
         }
     }
     let mut forest = Forest::new(pieces.len());
