@@ -13,8 +13,9 @@ use crate::bundle::{self, Profile};
 use crate::{places, shell};
 
 /// Programs that print one JSON value on stdout: name, package, cargo target.
-const BENCHES: [(&str, &str, [&str; 2]); 3] = [
+const BENCHES: [(&str, &str, [&str; 2]); 4] = [
     ("read", "imaging", ["--example", "bench_read"]),
+    ("calcium", "calcium", ["--example", "bench_calcium"]),
     ("display", "gpu-kernels", ["--example", "bench_display"]),
     ("browser", "e2e", ["--bin", "bench"]),
 ];

@@ -13,6 +13,7 @@ mod places;
 mod seal;
 mod shell;
 mod tools;
+mod verification;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ Usage: cargo xtask COMMAND
   test [OPTIONS]      install what tests need and run every gate, one after the other
       --only NAME     run this gate alone (may be given more than once)
       --list          name the gates
+  verification        run the tests that compare numbers with others', write docs/verification.md
   bench               build, run the benchmarks, write target/bench/COMMIT.json
 
 Environment: CARGO_TARGET_DIR (default: .cache/isocenter/target in the home folder),
@@ -59,6 +61,7 @@ fn command(words: &[&str]) -> Result<(), String> {
         ["run", options @ ..] => run(options),
         ["build"] => tools::for_build().and_then(|()| bundle::build()),
         ["test", options @ ..] => gates::test(options),
+        ["verification"] => verification::write(),
         ["bench"] => tools::for_build().and_then(|()| bench::bench()),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{HELP}");
