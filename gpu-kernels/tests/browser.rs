@@ -1,5 +1,7 @@
 //! The kernels in a real browser: WebGPU and WebGL2 from one wasm, against the twin.
 #![cfg(target_arch = "wasm32")]
+// Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use gpu_kernels::compare::compare_bytes;
 use gpu_kernels::display::slice::{PanelDraw, PanelRect, SlicePass, TOLERANCE, cpu};
