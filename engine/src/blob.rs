@@ -3,6 +3,7 @@
 //! `FileReaderSync` exists in workers only, and is why the reader can stay plain synchronous code: bytes are
 //! fetched when they are asked for, so a 300-slice series never lies in memory twice.
 
+use std::cell::{Cell, RefCell};
 use std::io;
 
 use imaging::Source;
@@ -10,9 +11,21 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use web_sys::{File, FileReaderSync};
 
+/// How much of a file's beginning is fetched at once: a request to the browser costs a millisecond, and a header
+/// is asked for in several pieces.
+const HEAD_BYTES: usize = 32 << 10;
+
+thread_local! {
+    /// The beginning of the file that was read last. One, because headers are read file after file.
+    static HEAD: RefCell<(u64, Vec<u8>)> = const { RefCell::new((0, Vec::new())) };
+    /// Ids given out; 0 is nobody's.
+    static IDS: Cell<u64> = const { Cell::new(0) };
+}
+
 /// One received file.
 #[derive(Clone)]
 pub struct BrowserFile {
+    id: u64,
     path: String,
     file: File,
     len: u64,
@@ -24,20 +37,13 @@ impl BrowserFile {
     pub fn new(path: String, file: File) -> Result<Self, JsValue> {
         // `size` is a JavaScript number: exact up to 2^53 bytes.
         let len = file.size() as u64;
-        Ok(Self { path, file, len, reader: FileReaderSync::new()? })
-    }
-}
-
-impl Source for BrowserFile {
-    fn name(&self) -> &str {
-        &self.path
+        let id = IDS.get() + 1;
+        IDS.set(id);
+        Ok(Self { id, path, file, len, reader: FileReaderSync::new()? })
     }
 
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    /// Asks the browser.
+    fn fetch(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let start = offset.min(self.len);
         let end = offset.saturating_add(buf.len() as u64).min(self.len);
         let bytes = self
@@ -57,5 +63,35 @@ impl Source for BrowserFile {
         }
         bytes.copy_to(&mut buf[..n]);
         Ok(n)
+    }
+}
+
+impl Source for BrowserFile {
+    fn name(&self) -> &str {
+        &self.path
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let end = offset.saturating_add(buf.len() as u64);
+        if end > HEAD_BYTES as u64 {
+            return self.fetch(offset, buf);
+        }
+        HEAD.with_borrow_mut(|(id, head)| {
+            if *id != self.id {
+                *id = 0;
+                head.resize(HEAD_BYTES, 0);
+                let n = self.fetch(0, head)?;
+                head.truncate(n);
+                *id = self.id;
+            }
+            let known = head.get(offset as usize..).unwrap_or_default();
+            let n = known.len().min(buf.len());
+            buf[..n].copy_from_slice(&known[..n]);
+            Ok(n)
+        })
     }
 }

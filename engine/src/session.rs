@@ -170,7 +170,7 @@ impl Session {
                 if self.checks.due_at_start() {
                     let inbox = Rc::clone(&self.inbox);
                     wasm_bindgen_futures::spawn_local(async move {
-                        gloo::timers::future::sleep(CHECK_AFTER).await;
+                        gloo_timers::future::sleep(CHECK_AFTER).await;
                         inbox.poke();
                     });
                 }
