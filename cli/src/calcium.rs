@@ -51,6 +51,12 @@ pub struct Args {
     /// Where to compute.
     #[arg(long, value_enum, default_value = "auto")]
     backend: Backend,
+    /// Also write the report as PDF.
+    #[arg(long, value_name = "F")]
+    pdf: Option<PathBuf>,
+    /// Print this line on the PDF as identification (may be given more than once); without it none is shown.
+    #[arg(long, value_name = "TEXT")]
+    identify: Vec<String>,
     /// Also write the table of lesions and vessels.
     #[arg(long, value_name = "F")]
     csv: Option<PathBuf>,
@@ -159,6 +165,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
     report.input.voxels_sha256 = Some(hash(&volume.voxels));
     if let Some(path) = &args.csv {
         std::fs::write(path, report.csv()).map_err(Error::Write)?;
+    }
+    if let Some(path) = &args.pdf {
+        std::fs::write(path, report.pdf(&args.identify, Some(&volume))).map_err(Error::Write)?;
     }
     let line = SeriesLine { uid: series.uid.clone(), number: series.number, instances: series.instances };
     print(Output { report, series: line, read_ms }, args.json)

@@ -262,3 +262,19 @@ fn the_qrm_phantom_from_the_command_line() {
     assert_eq!(inserts, 9);
     assert!((total - 966.6265).abs() < 1e-3, "{total}");
 }
+
+#[test]
+fn the_pdf_is_written_and_shows_no_name_unless_asked() {
+    let folder = Folder::new("pdf");
+    folder.write(&scan());
+    let (at, pdf) = (folder.text("scan"), folder.text("report.pdf"));
+    json(&calcium(&[&at, "--pdf", &pdf, "--json"]));
+    let holds = |text: &str| {
+        let bytes = std::fs::read(&pdf).unwrap();
+        assert!(bytes.starts_with(b"%PDF-"));
+        bytes.windows(text.len()).any(|w| w == text.as_bytes())
+    };
+    assert!(holds("Agatston score") && holds("Identification is not shown.") && !holds("Phantom"));
+    json(&calcium(&[&at, "--pdf", &pdf, "--identify", "Phantom A", "--json"]));
+    assert!(holds("Phantom A") && !holds("Identification is not shown."));
+}

@@ -10,6 +10,7 @@ mod isotropic;
 mod key;
 mod label;
 mod parallel;
+mod pdf;
 mod report;
 pub mod risk;
 mod score;

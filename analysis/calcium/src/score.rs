@@ -159,9 +159,12 @@ impl Measure<'_> {
 }
 
 /// The total alone, for comparing conventions; `counted` is asked with the number over all slices.
+/// Folded from 0, because the sum of no floats is -0.
 pub(crate) fn total_agatston(labelled: &Labelled, how: &Measure, counted: impl Fn(usize) -> bool) -> f64 {
     let all = labelled.slices.iter().flat_map(|s| &s.components).enumerate();
-    all.filter(|(i, c)| how.admits(c) && counted(*i)).map(|(_, c)| how.agatston(c)).sum()
+    all.filter(|(i, c)| how.admits(c) && counted(*i))
+        .map(|(_, c)| how.agatston(c))
+        .fold(0.0, |sum, a| sum + a)
 }
 
 /// Scores everything that was labelled.

@@ -194,6 +194,6 @@ fn a_class_that_depends_on_the_convention_is_told() {
     assert_eq!((report.total.agatston, report.category.as_str()), (0.0, "A0"));
     let s = &report.sensitivity;
     assert_eq!((s.agatston_min, s.agatston_max, s.class_flips), (0.0, 1.0, true));
-    assert!(report.warnings.iter().any(|w| w.contains("depends on the convention")));
+    assert!(report.warnings.iter().any(|w| w.contains("depends on the convention: 0.0 to 1.0")));
     assert!(!run(&plain(), &standard_scan(), "CT").unwrap().sensitivity.class_flips);
 }
