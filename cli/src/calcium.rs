@@ -152,10 +152,12 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let began = Instant::now();
     let mut catalog = open(&args.paths)?;
     let index = choose(&catalog, args.series)?;
-    let (volume, warnings) = load(&mut catalog, index)?;
+    let (volume, mut warnings) = load(&mut catalog, index)?;
     let series = &catalog.series[index];
-    let region = args.mask.as_deref().map(|p| labels(p, "mask", &volume)).transpose()?;
-    let map = args.vessels.as_deref().map(|p| labels(p, "vessel map", &volume)).transpose()?;
+    let mut notes = Vec::new();
+    let region = args.mask.as_deref().map(|p| labels(p, "mask", &volume, &mut notes)).transpose()?;
+    let map = args.vessels.as_deref().map(|p| labels(p, "vessel map", &volume, &mut notes)).transpose()?;
+    warnings.extend(notes);
     let read_ms = began.elapsed().as_secs_f64() * 1000.0;
     let assignment = map.as_deref().map_or(Assignment::None, Assignment::Map);
     let reading = Reading { region: region.as_deref(), assignment, person: person.as_ref() };
@@ -241,39 +243,78 @@ fn load(catalog: &mut Catalog<DiskFile>, index: usize) -> Result<(Volume, Vec<St
     Ok((loader.finish(), warnings))
 }
 
-/// A NIfTI of labels on the grid of the series.
-fn labels(path: &Path, what: &'static str, on: &Volume) -> Result<Vec<u8>, Error> {
-    let fail = |why: String| Error::Map { what, why };
+/// A NIfTI of labels, on the voxels of the series.
+fn labels(path: &Path, what: &'static str, on: &Volume, notes: &mut Vec<String>) -> Result<Vec<u8>, Error> {
     let mut catalog = open(&[path.to_owned()])?;
     let index = choose(&catalog, None)?;
     let (volume, _) = load(&mut catalog, index)?;
-    if volume.grid.dims() != on.grid.dims() {
-        return Err(fail(format!(
-            "it has {:?} voxels, the series {:?}. Resample it to the series.",
-            volume.grid.dims(),
-            on.grid.dims()
-        )));
-    }
-    // Half a voxel: files round positions differently, a shift by a voxel is another grid.
-    let (a, b) = (volume.grid.world_from_voxel(), on.grid.world_from_voxel());
-    let far = on.grid.spacing().into_iter().fold(f64::INFINITY, f64::min) * 0.5;
-    let last = on.grid.dims().map(|n| f64::from(n - 1));
-    for corner in 0..8u8 {
-        let at = std::array::from_fn(|i| if corner >> i & 1 == 1 { last[i] } else { 0.0 });
-        let distance = a.transform_point3(at.into()).distance(b.transform_point3(at.into()));
-        if distance.is_nan() || distance > far {
-            return Err(fail(format!(
-                "its grid lies elsewhere: a corner is {distance:.1} mm away. Resample it to the series."
-            )));
-        }
-    }
-    let n = volume.grid.voxel_count();
     let label = |i: usize| {
         let value = volume.voxels.get(i).map_or(0.0, |v| volume.rescale.apply(v));
         // A fraction or a large label is still not 0.
         if value == 0.0 || value.is_nan() { 0 } else { value.round().clamp(1.0, 255.0) as u8 }
     };
-    Ok((0..n).map(label).collect())
+    let n = volume.grid.voxel_count();
+    let same_size = volume.grid.dims() == on.grid.dims();
+    let apart_mm = apart_mm(&volume, on);
+    let voxel_mm = on.grid.spacing().into_iter().fold(f64::INFINITY, f64::min);
+    // Files round positions differently; a shift by half a voxel is another grid.
+    if same_size && apart_mm <= 0.5 * voxel_mm {
+        return Ok((0..n).map(label).collect());
+    }
+    // A label for the centre of each voxel, if the map has one for nearly all of them: other programs turn
+    // and flip axes, and the world says where each voxel lies.
+    let [columns, rows, slices] = on.grid.dims();
+    let from_voxel = volume.grid.voxel_from_world() * on.grid.world_from_voxel();
+    let inside = volume.grid.dims().map(f64::from);
+    let mut out = Vec::with_capacity(on.grid.voxel_count());
+    let mut outside = 0;
+    for z in 0..slices {
+        for y in 0..rows {
+            for x in 0..columns {
+                let p = from_voxel.transform_point3([x, y, z].map(f64::from).into()).to_array();
+                let at = p.map(|v| (v + 0.5).floor());
+                if at.iter().zip(inside).all(|(v, n)| *v >= 0.0 && *v < n) {
+                    out.push(label(volume.index(at.map(|v| v as u32), 0)));
+                } else {
+                    outside += 1;
+                    out.push(0);
+                }
+            }
+        }
+    }
+    if outside * 100 <= out.len() {
+        notes.push(format!("The {what} lies on another grid; each voxel takes the nearest label."));
+        return Ok(out);
+    }
+    if same_size && unplaced(&volume) {
+        notes.push(format!("The {what} says nothing about its place; it is taken voxel by voxel."));
+        return Ok((0..n).map(label).collect());
+    }
+    let why = format!(
+        "its grid lies elsewhere: {:?} voxels against {:?}, a corner is {apart_mm:.1} mm away. Resample it to the series.",
+        volume.grid.dims(),
+        on.grid.dims()
+    );
+    Err(Error::Map { what, why })
+}
+
+/// The largest distance between corners of equal index.
+fn apart_mm(a: &Volume, b: &Volume) -> f64 {
+    let last = b.grid.dims().map(|n| f64::from(n - 1));
+    let distances = (0..8u8).map(|corner| {
+        let at = std::array::from_fn(|i| if corner >> i & 1 == 1 { last[i] } else { 0.0 });
+        let [a, b] = [a, b].map(|v| v.grid.world_from_voxel().transform_point3(at.into()));
+        a.distance(b)
+    });
+    distances.fold(0.0, f64::max)
+}
+
+/// A scaled identity at the origin is what programs write that know no place.
+fn unplaced(volume: &Volume) -> bool {
+    let placed = volume.grid.world_from_voxel();
+    let m = placed.matrix3.to_cols_array_2d();
+    let off_axis = (0..3).flat_map(|i| (0..3).map(move |j| (i, j))).filter(|(i, j)| i != j);
+    placed.translation.length() < 1e-6 && off_axis.map(|(i, j)| m[i][j].abs()).fold(0.0, f64::max) < 1e-9
 }
 
 fn hash(voxels: &Voxels) -> String {

@@ -111,6 +111,35 @@ fn map(folder: &Folder, name: &str, shift_mm: f32, label: impl Fn([u32; 3]) -> u
     path.to_str().unwrap().to_owned()
 }
 
+/// A copy of a map with other bytes.
+fn edited(folder: &Folder, name: &str, from: &str, edit: impl Fn(&mut Vec<u8>)) -> String {
+    let mut bytes = std::fs::read(from).unwrap();
+    edit(&mut bytes);
+    let path = folder.0.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The same labels at the same places, stored from the other ends of columns and slices.
+fn turned(folder: &Folder, from: &str) -> String {
+    let [nx, ny, nz] = scan().dims.map(|n| n as usize);
+    edited(folder, "turned.nii", from, |bytes| {
+        let old = bytes.clone();
+        for i in 0..nx * ny * nz {
+            let (x, y, z) = (i % nx, i / nx % ny, i / (nx * ny));
+            bytes[352 + i] = old[352 + ((nz - 1 - z) * ny + y) * nx + nx - 1 - x];
+        }
+        let number = |at: usize| f32::from_le_bytes(old[at..at + 4].try_into().unwrap());
+        for row in 0..3 {
+            let at = |column: usize| 280 + 16 * row + 4 * column;
+            let end = number(at(3)) + number(at(0)) * (nx - 1) as f32 + number(at(2)) * (nz - 1) as f32;
+            for (column, v) in [(0, -number(at(0))), (2, -number(at(2))), (3, end)] {
+                bytes[at(column)..][..4].copy_from_slice(&v.to_le_bytes());
+            }
+        }
+    })
+}
+
 #[test]
 fn the_fields_of_the_contract() {
     let folder = Folder::new("fields");
@@ -173,6 +202,24 @@ fn options_change_what_they_say() {
         (&"LAD".into(), &Value::Null)
     );
     assert_eq!(assigned["total"]["agatston"], 2.0 * 9.0 * 0.375 * 2.0);
+    // The same mask with its columns and slices turned round is the same mask.
+    let flipped = turned(&folder, &mask);
+    let again = run(&["--mask", &flipped]);
+    assert_eq!(again["components"], masked["components"]);
+    assert!(again["warnings"].to_string().contains("lies on another grid"));
+    // Without a place it can only be meant voxel by voxel.
+    let unplaced = edited(&folder, "unplaced.nii", &mask, |bytes| {
+        for (row, values) in
+            [[1f32, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]].iter().enumerate()
+        {
+            for (i, v) in values.iter().enumerate() {
+                bytes[280 + 16 * row + 4 * i..][..4].copy_from_slice(&v.to_le_bytes());
+            }
+        }
+    });
+    let again = run(&["--mask", &unplaced]);
+    assert_eq!(again["components"], masked["components"]);
+    assert!(again["warnings"].to_string().contains("says nothing about its place"));
     let shifted = map(&folder, "shifted.nii", 0.5, |_| 1);
     refused(&calcium(&[&at, "--mask", &shifted, "--json"]), 2, "its grid lies elsewhere");
 
