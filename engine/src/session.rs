@@ -380,7 +380,8 @@ impl Session {
                 loaded.done = loaded.total;
             }
         }
-        self.grown = true;
+        // Slices that no panel shows are no reason to draw.
+        self.grown |= self.scene.panels.iter().any(|panel| panel.series == loaded.series);
         let now = link::now_ms();
         if loaded.complete() || now - loaded.told_ms > TELL_MS {
             loaded.told_ms = now;
