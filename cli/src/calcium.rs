@@ -160,7 +160,8 @@ pub fn run(args: &Args) -> Result<(), Error> {
     warnings.extend(notes);
     let read_ms = began.elapsed().as_secs_f64() * 1000.0;
     let assignment = map.as_deref().map_or(Assignment::None, Assignment::Map);
-    let reading = Reading { region: region.as_deref(), assignment, person: person.as_ref() };
+    let reading =
+        Reading { region: region.as_deref(), assignment, person: person.as_ref(), ..Reading::default() };
     let now_ms = || began.elapsed().as_secs_f64() * 1000.0;
     let input = Input::new(series, &volume, &warnings);
     let mut report = ::calcium::run(&input, &request, &reading, &now_ms)?;

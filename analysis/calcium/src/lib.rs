@@ -82,6 +82,18 @@ pub struct Reading<'a> {
     pub assignment: Assignment<'a>,
     /// For the risk.
     pub person: Option<&'a Person>,
+    /// See [`Effort`].
+    pub effort: Effort,
+}
+
+/// How much to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Everything.
+    #[default]
+    Full,
+    /// While a slider moves: without the isotropic volume, which reads voxels again, and the other conventions.
+    Quick,
 }
 
 /// Scores a series from its voxels. `now_ms` is a clock in milliseconds: wasm has no clock of its own.
@@ -144,12 +156,15 @@ pub fn rescore(
     let floor = || Error::Floor { floor_hu: candidates.floor_hu, threshold_hu: settings.threshold_hu };
     let labelled = label(candidates, settings.threshold_hu, settings.connectivity).ok_or_else(floor)?;
     let after_label = now_ms();
-    let sampler = isotropic::Sampler::new(input.volume, &geometry, settings.threshold_hu);
+    let full = reading.effort == Effort::Full;
+    let sampler = isotropic::Sampler::new(input.volume, &geometry, settings.threshold_hu).filter(|_| full);
     let how =
         score::Measure { scale: &candidates.scale, settings: &settings, geometry: &geometry, thickness_mm };
     let scores = score::score(&labelled, &how, &reading.assignment, sampler.as_ref(), dims);
     let after_score = now_ms();
-    let sensitivity = sensitivity(candidates, &labelled, &how, &reading.assignment).ok_or_else(floor)?;
+    let sensitivity = full
+        .then(|| sensitivity(candidates, &labelled, &how, &reading.assignment).ok_or_else(floor))
+        .transpose()?;
     let after_sensitivity = now_ms();
 
     let mut warnings = series::check(input, &geometry);
@@ -164,10 +179,10 @@ pub fn rescore(
             "No vessel was assigned: the total counts everything above the threshold, bone included.".into(),
         );
     }
-    if sensitivity.class_flips {
+    if let Some(s) = sensitivity.as_ref().filter(|s| s.class_flips) {
         warnings.push(format!(
             "The risk class depends on the convention: {:.1} to {:.1} over the accepted ones.",
-            sensitivity.agatston_min, sensitivity.agatston_max
+            s.agatston_min, s.agatston_max
         ));
     }
     let counted = scores.components.iter().filter(|c| c.counted).filter_map(|c| c.vessel);

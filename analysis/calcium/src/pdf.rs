@@ -178,12 +178,14 @@ impl Report {
                 &format!(" Ten-year risk of coronary heart disease (MESA 2015, ages 45 to 85): {risk:.1} %.");
         }
         pages.paragraph(&text);
-        pages.paragraph(&format!(
-            "Over the accepted conventions the score is {:.1} to {:.1}{}.",
-            self.sensitivity.agatston_min,
-            self.sensitivity.agatston_max,
-            if self.sensitivity.class_flips { ": THE RISK CLASS DEPENDS ON THE CONVENTION" } else { "" }
-        ));
+        if let Some(s) = &self.sensitivity {
+            pages.paragraph(&format!(
+                "Over the accepted conventions the score is {:.1} to {:.1}{}.",
+                s.agatston_min,
+                s.agatston_max,
+                if s.class_flips { ": THE RISK CLASS DEPENDS ON THE CONVENTION" } else { "" }
+            ));
+        }
     }
 
     fn write_tables(&self, pages: &mut Pages) {

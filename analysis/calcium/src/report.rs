@@ -119,8 +119,8 @@ pub struct Report {
     pub vessels_with_calcium: Option<u8>,
     /// Ten-year risk (MESA 2015) in percent, where the person was described and lies in the model's range.
     pub mesa_10_year_risk_percent: Option<f64>,
-    /// See [`Sensitivity`].
-    pub sensitivity: Sensitivity,
+    /// See [`Sensitivity`]; absent in a quick re-score.
+    pub sensitivity: Option<Sensitivity>,
     /// Where it was computed.
     pub backend: &'static str,
     /// See [`Timings`].

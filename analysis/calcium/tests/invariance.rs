@@ -173,6 +173,20 @@ fn a_rescore_from_candidates_is_a_run_from_the_voxels() {
         let request = Request { threshold_hu: Some(threshold), ..Request::default() };
         let again = calcium::rescore(&input, &candidates, &request, &Reading::default(), &|| 0.0).unwrap();
         assert_eq!(again, calcium::run(&input, &request, &Reading::default(), &|| 0.0).unwrap());
+        // A quick one leaves out two things and changes nothing else.
+        let quick = Reading { effort: calcium::Effort::Quick, ..Reading::default() };
+        let mut quick = calcium::rescore(&input, &candidates, &request, &quick, &|| 0.0).unwrap();
+        assert!(quick.sensitivity.is_none() && quick.total.volume_isotropic_mm3.is_none());
+        quick.sensitivity = again.sensitivity.clone();
+        quick.warnings.clone_from(&again.warnings);
+        let strip = |r: &calcium::Report| {
+            let mut r = r.clone();
+            r.components.iter_mut().for_each(|c| c.volume_isotropic_mm3 = None);
+            r.lesions.iter_mut().for_each(|l| l.sums.volume_isotropic_mm3 = None);
+            r.total.volume_isotropic_mm3 = None;
+            r
+        };
+        assert_eq!(quick, strip(&again));
         assert_eq!(again.stamp.is_none(), threshold == 130.0);
         seen.insert(again.total.agatston.to_bits());
     }

@@ -181,7 +181,8 @@ fn vessels_by_click_and_by_map() {
     assert_eq!((of(Vessel::Lm), of(Vessel::Lad), of(Vessel::Rca)), (0.0, 12.0, 9.0));
     assert_eq!(mapped.vessels_with_calcium, Some(2));
     // Conventions of more than 3 pixels leave the upper component out.
-    assert_eq!((mapped.sensitivity.agatston_min, mapped.sensitivity.agatston_max), (12.0, 21.0));
+    let s = mapped.sensitivity.unwrap();
+    assert_eq!((s.agatston_min, s.agatston_max), (12.0, 21.0));
 }
 
 #[test]
@@ -192,8 +193,8 @@ fn a_class_that_depends_on_the_convention_is_told() {
     let volume = ct(Voxels::I16(values), [5, 4, 3], [1.0, 1.0, 3.0]);
     let report = run(&volume, &standard_scan(), "CT").unwrap();
     assert_eq!((report.total.agatston, report.category.as_str()), (0.0, "A0"));
-    let s = &report.sensitivity;
+    let s = report.sensitivity.as_ref().unwrap();
     assert_eq!((s.agatston_min, s.agatston_max, s.class_flips), (0.0, 1.0, true));
     assert!(report.warnings.iter().any(|w| w.contains("depends on the convention: 0.0 to 1.0")));
-    assert!(!run(&plain(), &standard_scan(), "CT").unwrap().sensitivity.class_flips);
+    assert!(!run(&plain(), &standard_scan(), "CT").unwrap().sensitivity.unwrap().class_flips);
 }
