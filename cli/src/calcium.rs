@@ -6,8 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ::calcium::risk::Person;
 use ::calcium::{
-    Assignment, Connectivity, Convention, Input, MinimumArea, Reading, Report, Request, convention,
+    Assignment, Connectivity, Convention, Input, MinimumArea, PercentileTable, Reading, Report, Request,
+    convention,
 };
 use imaging::disk::{DiskFile, files_under};
 use imaging::limits::Limits;
@@ -48,6 +50,9 @@ pub struct Args {
     /// JSON that describes a person, for the MESA 2015 risk.
     #[arg(long, value_name = "FILE.json")]
     person: Option<PathBuf>,
+    /// JSON with percentiles of a population and their source; needs --person.
+    #[arg(long, value_name = "FILE.json", requires = "person")]
+    percentiles: Option<PathBuf>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "auto")]
     backend: Backend,
@@ -110,6 +115,9 @@ pub enum Error {
     /// The description of a person.
     #[error("The description of the person cannot be used: {0}")]
     Person(String),
+    /// The user's own percentiles.
+    #[error("The percentile table cannot be used: {0}")]
+    Percentiles(String),
     /// `--backend gpu`.
     #[error("Calcium has no GPU kernel in this build. Use --backend auto or cpu; the numbers are the same.")]
     NoGpu,
@@ -148,7 +156,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
     if args.backend == Backend::Gpu {
         return Err(Error::NoGpu);
     }
-    let person = args.person.as_deref().map(person).transpose()?;
+    let person: Option<Person> = args.person.as_deref().map(|p| from_json(p, Error::Person)).transpose()?;
+    let percentiles: Option<PercentileTable> =
+        args.percentiles.as_deref().map(|p| from_json(p, Error::Percentiles)).transpose()?;
     let began = Instant::now();
     let mut catalog = open(&args.paths)?;
     let index = choose(&catalog, args.series)?;
@@ -160,8 +170,13 @@ pub fn run(args: &Args) -> Result<(), Error> {
     warnings.extend(notes);
     let read_ms = began.elapsed().as_secs_f64() * 1000.0;
     let assignment = map.as_deref().map_or(Assignment::None, Assignment::Map);
-    let reading =
-        Reading { region: region.as_deref(), assignment, person: person.as_ref(), ..Reading::default() };
+    let reading = Reading {
+        region: region.as_deref(),
+        assignment,
+        person: person.as_ref(),
+        percentiles: percentiles.as_ref(),
+        ..Reading::default()
+    };
     let now_ms = || began.elapsed().as_secs_f64() * 1000.0;
     let input = Input::new(series, &volume, &warnings);
     let mut report = ::calcium::run(&input, &request, &reading, &now_ms)?;
@@ -191,9 +206,9 @@ fn request(args: &Args) -> Result<Request, Error> {
     Ok(Request { convention, threshold_hu: args.threshold, mass_factor: args.mass_factor })
 }
 
-fn person(path: &Path) -> Result<::calcium::risk::Person, Error> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::Person(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| Error::Person(e.to_string()))
+fn from_json<T: serde::de::DeserializeOwned>(path: &Path, fail: fn(String) -> Error) -> Result<T, Error> {
+    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| fail(e.to_string()))
 }
 
 fn open(paths: &[PathBuf]) -> Result<Catalog<DiskFile>, Error> {

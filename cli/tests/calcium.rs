@@ -231,6 +231,16 @@ fn options_change_what_they_say() {
     let risk = run(&["--threshold", "600", "--person", person.to_str().unwrap()]);
     assert_eq!(risk["total"]["agatston"], 0.0);
     assert!((risk["mesa_10_year_risk_percent"].as_f64().unwrap() - 3.06).abs() < 0.005);
+    assert_eq!(risk["percentile"], Value::Null, "no table, no percentile");
+    // Numbers made up for this test; they describe nobody.
+    let table = folder.0.join("table.json");
+    let rows = r#"[{"male": true, "age_from": 65, "age_to": 74, "percentiles": [[50, 1], [75, 30]]}]"#;
+    std::fs::write(&table, format!(r#"{{"source": "made up", "rows": {rows}}}"#)).unwrap();
+    let ranked = run(&["--person", person.to_str().unwrap(), "--percentiles", table.to_str().unwrap()]);
+    assert_eq!(
+        ranked["percentile"],
+        serde_json::json!({ "at_or_above": 50.0, "below": 75.0, "source": "made up" })
+    );
 }
 
 #[test]

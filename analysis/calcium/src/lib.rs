@@ -11,6 +11,7 @@ mod key;
 mod label;
 mod parallel;
 mod pdf;
+mod percentile;
 mod report;
 pub mod risk;
 mod score;
@@ -22,6 +23,7 @@ pub use candidates::{Candidates, Keys, Run, SliceCandidates};
 pub use category::{Classic, cac_drs, classic, vessel_count};
 pub use key::Scale;
 pub use label::{Component, Connectivity, Labelled, LabelledSlice, Piece, label};
+pub use percentile::{PercentileError, PercentileRow, PercentileTable, Rank};
 pub use report::{Alternative, InputSummary, RESEARCH_USE, Report, Sensitivity, Software, Timings};
 pub use score::{Lesion, ScoredComponent, Scores, Sums, VesselRow};
 pub use series::{Geometry, Input, Refusal};
@@ -82,6 +84,8 @@ pub struct Reading<'a> {
     pub assignment: Assignment<'a>,
     /// For the risk.
     pub person: Option<&'a Person>,
+    /// A population to compare with; needs the person.
+    pub percentiles: Option<&'a PercentileTable>,
     /// See [`Effort`].
     pub effort: Effort,
 }
@@ -192,6 +196,10 @@ pub fn rescore(
     if let Some(Err(error)) = &mesa {
         warnings.push(error.to_string());
     }
+    let rank = reading.person.zip(reading.percentiles).map(|(p, table)| table.rank(p, total));
+    if let Some(Err(error)) = &rank {
+        warnings.push(error.to_string());
+    }
     Ok(Report {
         research_use: RESEARCH_USE,
         method: METHOD,
@@ -217,6 +225,7 @@ pub fn rescore(
         classic: classic(total),
         vessels_with_calcium,
         mesa_10_year_risk_percent: mesa.and_then(Result::ok).map(|r| 100.0 * r),
+        percentile: rank.and_then(Result::ok),
         sensitivity,
         backend: "cpu",
         timings_ms: Timings {

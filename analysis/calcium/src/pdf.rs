@@ -178,6 +178,15 @@ impl Report {
                 &format!(" Ten-year risk of coronary heart disease (MESA 2015, ages 45 to 85): {risk:.1} %.");
         }
         pages.paragraph(&text);
+        if let Some(rank) = &self.percentile {
+            let at = match (rank.at_or_above, rank.below) {
+                (Some(low), Some(high)) => format!("at or above percentile {low}, below {high}"),
+                (Some(low), None) => format!("at or above percentile {low}"),
+                (None, Some(high)) => format!("below percentile {high}"),
+                (None, None) => "nowhere".to_owned(),
+            };
+            pages.paragraph(&format!("Among others the score is {at} ({}).", rank.source));
+        }
         if let Some(s) = &self.sensitivity {
             pages.paragraph(&format!(
                 "Over the accepted conventions the score is {:.1} to {:.1}{}.",

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::category::Classic;
+use crate::percentile::Rank;
 use crate::score::{Lesion, ScoredComponent, Sums, VesselRow};
 use crate::settings::Settings;
 
@@ -119,6 +120,8 @@ pub struct Report {
     pub vessels_with_calcium: Option<u8>,
     /// Ten-year risk (MESA 2015) in percent, where the person was described and lies in the model's range.
     pub mesa_10_year_risk_percent: Option<f64>,
+    /// Place among others by the user's own table; absent without one.
+    pub percentile: Option<Rank>,
     /// See [`Sensitivity`]; absent in a quick re-score.
     pub sensitivity: Option<Sensitivity>,
     /// Where it was computed.

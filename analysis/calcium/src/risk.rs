@@ -174,8 +174,22 @@ mod tests {
 
     #[test]
     fn the_example_of_cvrisk() {
-        assert!((100.0 * mesa_2015(&PERSON, Some(0.0)).unwrap() - 3.06).abs() < 0.005);
-        assert!((100.0 * mesa_2015(&PERSON, None).unwrap() - 8.61).abs() < 0.005);
+        let mut rows = Vec::new();
+        for (name, score, want) in [("with a score of 0", Some(0.0), 3.06), ("without a score", None, 8.61)] {
+            let got = 100.0 * mesa_2015(&PERSON, score).unwrap();
+            assert!((got - want).abs() < 0.005, "{name}: {got}");
+            rows.push(testbed::verification::Row {
+                number: format!("ten-year risk in percent (MESA 2015), {name}"),
+                data: "man of 70, Hispanic, 130 mmHg treated, cholesterol 190 and 50 mg/dl",
+                method: "calcium::risk",
+                reference: "R package CVrisk, its test",
+                ours: format!("{got:.4}"),
+                theirs: want.to_string(),
+                difference: format!("{:.1e} absolute", (got - want).abs()),
+                allowed: "5e-3 absolute (their decimals)".into(),
+            });
+        }
+        testbed::verification::record("calcium-risk", &rows);
         assert!(mesa_2015(&PERSON, Some(400.0)).unwrap() > 0.1);
     }
 
