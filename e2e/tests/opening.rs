@@ -169,3 +169,41 @@ fn reading_can_be_cancelled() {
     cancel(&b);
     b.expect_calm().unwrap();
 }
+
+/// Files of every transfer syntax and character set, none of which may take the engine with it: the study list
+/// decodes one slice of each series.
+#[test]
+fn files_of_every_kind_are_accounted_for() {
+    let Some(folder) = testbed::reference("data/dicom/pydicom") else { return };
+    let b = Bench::start(Options::default()).unwrap();
+    b.open_ready("").unwrap();
+    let paths = dicom_files(&folder);
+    b.open_study(&paths).unwrap();
+    let [received, used, shown, refused] = b.ledger().unwrap();
+    assert_eq!(received, paths.len() as u64);
+    assert_eq!(received, used + shown + refused);
+    // A series without a thumbnail would have ended the engine or lost its picture; reports have none.
+    let pictured = "(() => { const rows = [...document.querySelectorAll('[data-testid=series-row]')]; \
+        const without = rows.filter(r => !r.textContent.includes('no picture') && !r.querySelector('canvas')); \
+        return rows.length > 30 && without.length <= 2; })()";
+    b.wait_for("the thumbnails", Duration::from_secs(60), pictured).unwrap();
+    assert_eq!(b.count("notice").unwrap(), 0, "{}", b.text("notice").unwrap_or_default());
+    b.expect_calm().unwrap();
+}
+
+fn dicom_files(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "dcm") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

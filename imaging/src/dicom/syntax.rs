@@ -59,6 +59,8 @@ impl TransferSyntax {
             ".4.57" | ".4.58" | ".4.70" => (Jpeg, false),
             ".4.80" => (JpegLs, false),
             ".4.81" => (JpegLs, true),
+            // No decoder for browsers: see codec/jpeg2000.rs.
+            ".4.201" | ".4.202" | ".4.203" if cfg!(target_arch = "wasm32") => (Unsupported, false),
             ".4.90" | ".4.92" | ".4.201" | ".4.202" => (Jpeg2000, false),
             ".4.91" | ".4.93" | ".4.203" => (Jpeg2000, true),
             ".8.1" => (DeflatedFrame, false),

@@ -1,11 +1,7 @@
 //! JPEG 2000 (ITU-T T.800) through hayro-jpeg2000, HTJ2K (T.814) through openjp2.
 //! hayro is faster and cannot corrupt memory, but knows neither HTJ2K nor changes of progression order; for those
-//! there is the Rust port of the reference decoder. Both see only streams whose size is that of the header,
+//! there is the Rust port of the reference decoder, natively. Both see only streams whose size is that of the header,
 //! because they allocate what the stream says.
-
-// Named so that it is linked: openjp2 finds `malloc` and its like there.
-#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-use tinyrlibc as _;
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
@@ -55,6 +51,13 @@ fn with_hayro(codestream: &[u8], stream: &Stream, format: &PixelFormat) -> Resul
     interleave(&components, format, value)
 }
 
+/// There, openjp2 freed what it had not allocated (`opj_destroy_codec`) and took the engine with it.
+#[cfg(target_arch = "wasm32")]
+fn with_openjp2(_: &[u8], _: &PixelFormat) -> Result<Samples, String> {
+    Err("HTJ2K, changes of progression order and more than 18 bits are not decoded in browsers. Convert the file to JPEG 2000 or uncompressed".into())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 fn with_openjp2(codestream: &[u8], format: &PixelFormat) -> Result<Samples, String> {
     let image = jpeg2k::Image::from_bytes(codestream).map_err(|e| format!("the stream is damaged ({e})"))?;
     let components: Vec<&[i32]> = image.components().iter().map(|c| c.data()).collect();
