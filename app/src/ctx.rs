@@ -129,9 +129,8 @@ impl Ctx {
             self.notify("No files were found in what was dropped. Drop DICOM, NIfTI, PNG or JPEG files, a folder or a zip.");
             return;
         }
-        let bytes = dropped.iter().map(|d| d.file.size() as u64).sum();
         let count = u32::try_from(dropped.len()).unwrap_or(u32::MAX);
-        let Some(request) = self.library.try_update(|l| l.begin(count, bytes)) else { return };
+        let Some(request) = self.library.try_update(|l| l.begin(count)) else { return };
         let files = js_sys::Array::new();
         let mut paths = Vec::with_capacity(dropped.len());
         for d in dropped {

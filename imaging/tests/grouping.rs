@@ -514,3 +514,31 @@ fn enhanced_frames_are_placed_by_their_functional_groups() {
     assert!((corner - DVec3::new(1.75, 4.5, 3.0 + 14.5)).length() < 1e-9, "{corner}");
     assert_eq!(catalog.ledger.fate(imaging::FileId(0)), Some(&Fate::Used));
 }
+
+/// PS3.3 C.11.2.1.1: first value 200, four entries of 8 bits.
+#[test]
+fn a_voi_lut_is_a_window_of_its_own_and_draws_the_thumbnail() {
+    let mut images = axial(3);
+    for image in &mut images {
+        image.text(tags::RESCALE_INTERCEPT, VR::DS, "0");
+        image.pixels((0..22 * 23).map(|i| 200 + i % 4).collect());
+        image.sequence(
+            tags::VOILUT_SEQUENCE,
+            vec![item(vec![
+                (tags::LUT_DESCRIPTOR, VR::US, PrimitiveValue::U16([4, 200, 8].as_slice().into())),
+                (tags::LUT_EXPLANATION, VR::LO, PrimitiveValue::from("FOUR STEPS")),
+                (tags::LUT_DATA, VR::OW, PrimitiveValue::U16([255, 0, 128, 64].as_slice().into())),
+            ])],
+        );
+    }
+    let mut catalog = scan(&images);
+    let thumbnail = catalog.thumbnail(0, 23).unwrap().unwrap();
+    assert!(thumbnail.rgba.chunks(4).any(|p| p[0] == 255) && thumbnail.rgba.chunks(4).any(|p| p[0] == 64));
+    let volume = catalog.volume(0).unwrap();
+    let (name, window) = volume.windows.last().unwrap();
+    assert_eq!((name.as_str(), window.function), ("FOUR STEPS", scene::VoiFunction::Lut));
+    assert_eq!((window.center, window.width), (202.0, 4.0));
+    let lut = volume.voi_lut.as_deref().unwrap();
+    let greys: Vec<f64> = (199..206).map(|v| lut.apply(f64::from(v)) * 255.0).collect();
+    assert_eq!(greys, [255.0, 255.0, 0.0, 128.0, 64.0, 64.0, 64.0]);
+}

@@ -114,4 +114,13 @@ mod tests {
         let w = Window { center: 0.0, width: 100.0, function: VoiFunction::LinearExact };
         assert_eq!((w.apply(-50.0), w.apply(50.0)), (0.0, 1.0));
     }
+
+    #[test]
+    fn a_table_gives_way_to_a_window_and_other_functions_stay() {
+        let table = Window { center: 100.0, width: 50.0, function: VoiFunction::Lut };
+        let window = table.adjusted(90.0, -3.0);
+        assert_eq!(window, Window { center: 90.0, width: 1e-6, function: VoiFunction::LinearExact });
+        let linear = Window { center: 0.0, width: 2.0, function: VoiFunction::Linear };
+        assert_eq!(linear.adjusted(1.0, 0.0), Window { center: 1.0, width: 1.0, ..linear });
+    }
 }

@@ -36,10 +36,11 @@ pub struct Library {
 
 impl Library {
     /// A new request to read; it supersedes an earlier one.
-    pub fn begin(&mut self, files: u32, bytes: u64) -> RequestId {
+    /// Its bytes are counted by the engine: asking a browser for the sizes of 300 files takes 40 ms.
+    pub fn begin(&mut self, files: u32) -> RequestId {
         self.last_request += 1;
         let request = RequestId(self.last_request);
-        let progress = Progress { files_total: files, bytes_total: bytes, ..Progress::default() };
+        let progress = Progress { files_total: files, ..Progress::default() };
         self.reading = Some(Reading { request, progress });
         self.cancelled = false;
         request
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn the_first_series_with_pixels_opens_once() {
         let mut l = Library::default();
-        let r = l.begin(3, 30);
+        let r = l.begin(3);
         let c = catalog(vec![entry(1, false), entry(2, true), entry(3, true)]);
         assert_eq!(l.take_catalog(r, c.clone(), false), Some(SeriesId(2)));
         assert!(l.reading.is_none());
@@ -187,8 +188,8 @@ mod tests {
     #[test]
     fn a_superseded_request_is_not_listened_to() {
         let mut l = Library::default();
-        let old = l.begin(1, 1);
-        let new = l.begin(2, 2);
+        let old = l.begin(1);
+        let new = l.begin(2);
         assert_eq!(l.take_catalog(old, catalog(vec![entry(1, true)]), true), None);
         l.progress(old, Progress { files_done: 9, ..Default::default() });
         assert_eq!(l.reading.as_ref().map(|r| (r.request, r.progress.files_done)), Some((new, 0)));
@@ -197,10 +198,10 @@ mod tests {
     #[test]
     fn what_is_added_later_opens_before_what_was_there() {
         let mut l = Library::default();
-        let r = l.begin(1, 1);
+        let r = l.begin(1);
         l.take_catalog(r, catalog(vec![entry(1, true)]), false);
         l.loaded.insert(SeriesId(1), (2, 2));
-        let r = l.begin(1, 1);
+        let r = l.begin(1);
         assert_eq!(
             l.take_catalog(r, catalog(vec![entry(1, true), entry(2, true)]), false),
             Some(SeriesId(2))
