@@ -127,9 +127,9 @@ fn plot(report: &Value) -> String {
             "<text x=\"{}\" y=\"372\" text-anchor=\"middle\">{label}</text>",
             left + SIDE / 2.0
         );
-        for (name, field, colour, dash) in [
-            ("full score", "full_best_ms", "#0b5394", ""),
-            ("slider step", "rescore_best_ms", "#b45f06", "6 4"),
+        for (name, field, colour, dash, offset) in [
+            ("full score", "full_best_ms", "#0b5394", "", -8.0),
+            ("slider step", "rescore_best_ms", "#b45f06", "6 4", 24.0),
         ] {
             let points: Vec<(f64, f64)> =
                 rows(report, table).map(|r| (px(x_of(r)), py(r[field].as_f64().unwrap_or(low)))).collect();
@@ -145,8 +145,8 @@ fn plot(report: &Value) -> String {
                 let _ = writeln!(
                     out,
                     "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{colour}\">{name} (ms)</text>",
-                    x - 8.0,
-                    y - 8.0
+                    x + 4.0,
+                    y + offset
                 );
             }
         }
