@@ -192,7 +192,8 @@ fn files_of_every_kind_are_accounted_for() {
 }
 
 fn dicom_files(folder: &std::path::Path) -> Vec<PathBuf> {
-    let mut folders = vec![folder.to_owned()];
+    // A browser is given no path with `..` in it.
+    let mut folders = vec![folder.canonicalize().unwrap()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
