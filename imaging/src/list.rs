@@ -164,7 +164,7 @@ fn series_of_stack(
         colour: pixels.is_some_and(|p| p.colour()),
         monochrome1: pixels.is_some_and(|p| p.photometric == "MONOCHROME1"),
         windows: frame.windows.clone(),
-        corner_right: corner_right(header, frame, lossy.as_deref()),
+        corner_right: corner_right(header, frame),
         lossy,
         acquisition,
         warnings,
@@ -192,11 +192,7 @@ fn corner_left(texts: &Texts) -> Vec<String> {
     .collect()
 }
 
-fn corner_right(
-    header: &InstanceHeader,
-    frame: &crate::header::FrameHeader,
-    lossy: Option<&str>,
-) -> Vec<String> {
+fn corner_right(header: &InstanceHeader, frame: &crate::header::FrameHeader) -> Vec<String> {
     let texts = &header.texts;
     let number = header.series_number.map_or(String::new(), |n| format!("Series {n}"));
     let kvp = frame.kvp.map_or(String::new(), |k| format!("{k} kV"));
@@ -207,7 +203,6 @@ fn corner_right(
         texts.series_description.clone(),
         line([&texts.body_part, &texts.laterality, &texts.view]),
         line([&kvp, &thickness]),
-        lossy.unwrap_or_default().to_owned(),
     ]
     .into_iter()
     .filter(|l| !l.is_empty())
