@@ -2,7 +2,7 @@
 //! Prints one JSON object. Without a folder it runs `bench/read_speed.py`, which makes the files and times pydicom
 //! on the same ones, in a virtual environment below the target folder.
 //!
-//! usage: bench_read [FOLDER...] [--repeat N]
+//! usage: bench_read [FOLDER...] [--repeat N] [--study]
 
 use std::fs::File;
 use std::io;
@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use imaging::Source;
 use imaging::dicom::{PixelReader, read_header};
+use imaging::disk::files_under;
 use imaging::limits::Limits;
+use imaging::{Source, read_study};
 
 struct OnDisk {
     file: File,
@@ -56,6 +57,14 @@ fn read(paths: &[PathBuf], out: &mut Vec<i16>) -> Result<u64, Failure> {
     Ok(sum)
 }
 
+/// All that the command line does before it can compute: scan, group, place, on all threads.
+fn open_study(folder: &Path) -> Result<(), Failure> {
+    let catalog = read_study(files_under(&[folder.to_owned()])?, &Limits::default());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    catalog.loader(0)?.load_rest(threads)?;
+    Ok(())
+}
+
 fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command.status()?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}").into()) }
@@ -79,9 +88,12 @@ fn against_pydicom() -> Result<(), Failure> {
 fn main() -> Result<(), Failure> {
     let mut folders = Vec::new();
     let mut repeat = 5;
+    let mut study = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        if argument == "--repeat" {
+        if argument == "--study" {
+            study = true;
+        } else if argument == "--repeat" {
             repeat = arguments.next().ok_or("--repeat needs a number")?.parse()?;
         } else {
             folders.push(PathBuf::from(argument));
@@ -100,7 +112,11 @@ fn main() -> Result<(), Failure> {
             // A fresh volume each time, as a load has it.
             let mut volume = Vec::new();
             let start = Instant::now();
-            read(&paths, &mut volume)?;
+            if study {
+                open_study(&folder)?;
+            } else {
+                read(&paths, &mut volume)?;
+            }
             seconds.push(start.elapsed().as_secs_f64());
         }
         seconds.sort_by(f64::total_cmp);
