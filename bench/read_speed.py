@@ -37,6 +37,9 @@ def data_set(k, pixels):
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     ds.Modality = "CT"
+    # One series, so that what is opened is one volume.
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = "2.25.1", "2.25.2", "2.25.3"
+    ds.Modality = "CT"
     ds.InstanceNumber = k
     ds.ImagePositionPatient = [0, 0, 1.5 * k]
     ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
