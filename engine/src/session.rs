@@ -76,6 +76,9 @@ pub struct Session {
     frame_ms: f64,
     /// Series of `catalog` whose thumbnail is still to be made.
     unpictured: VecDeque<usize>,
+    /// Series of which no slice is to be had alone (a compressed NIfTI file) or whose middle slice could not be
+    /// decoded: their thumbnail is made when they have been loaded.
+    unpictured_alone: Vec<SeriesId>,
     checks: checks::Checks,
     /// When the canvas was taken.
     ready_ms: f64,
@@ -107,6 +110,7 @@ impl Session {
             drawn_ms: 0.0,
             frame_ms: 0.0,
             unpictured: VecDeque::new(),
+            unpictured_alone: Vec::new(),
             checks: checks::Checks::default(),
             ready_ms: 0.0,
             lost_ms: None,
@@ -299,7 +303,7 @@ impl Session {
         if let Some(at) = self.loaded.iter().position(|l| l.series == series) {
             let loaded = self.loaded.remove(at);
             self.loaded.push(loaded);
-            self.announce();
+            self.announce(self.loaded.len() - 1);
             return;
         }
         let Some(catalog) = &self.catalog else { return };
@@ -311,15 +315,15 @@ impl Session {
             Ok(loader) => {
                 let total = loader.total() as u32;
                 self.loaded.push(Loaded { series, loader, done: 0, total, placed: Vec::new(), told_ms: 0.0 });
-                self.announce();
+                self.announce(self.loaded.len() - 1);
             }
             Err(error) => link::problem(&error.to_string()),
         }
     }
 
-    /// Tells the page what the newest loaded series is.
-    fn announce(&self) {
-        if let (Some(loaded), Some(catalog)) = (self.loaded.last(), &self.catalog) {
+    /// Tells the page what a loaded series is.
+    fn announce(&self, at: usize) {
+        if let (Some(loaded), Some(catalog)) = (self.loaded.get(at), &self.catalog) {
             let index = loaded.series.0.wrapping_sub(self.first_id) as usize;
             if let Some(info) = summary::volume_info(catalog, index, &loaded.loader) {
                 link::send(&Event::Opened { series: loaded.series, info });
@@ -360,13 +364,16 @@ impl Session {
         self.first_id += count;
         self.loaded.clear();
         self.unpictured = (0..catalog.series.len()).filter(|i| catalog.series[*i].displayable).collect();
+        self.unpictured_alone.clear();
         let listed = summary::catalog(&catalog, self.first_id);
         self.catalog = Some(catalog);
         link::send(&Event::Catalog { request: reading.request, catalog: listed, cancelled });
     }
 
     fn load_step(&mut self) -> bool {
-        let Some(loaded) = self.loaded.iter_mut().rev().find(|l| !l.complete()) else { return false };
+        // Not always the last one: a series asked for earlier goes on when a later one is complete.
+        let Some(at) = self.loaded.iter().rposition(|l| !l.complete()) else { return false };
+        let loaded = &mut self.loaded[at];
         match loaded.loader.step() {
             Ok(Some(placed)) => {
                 loaded.done = placed.done as u32;
@@ -392,8 +399,12 @@ impl Session {
             if let Some(catalog) = self.catalog.as_mut().filter(|_| !failures.is_empty()) {
                 catalog.refuse(&failures);
             }
-            self.announce();
-            self.picture_of_loaded();
+            let loaded = &self.loaded[at];
+            if let Some(waiting) = self.unpictured_alone.iter().position(|s| *s == loaded.series) {
+                self.unpictured_alone.swap_remove(waiting);
+                picture::send(loaded.series, picture::of(&loaded.loader));
+            }
+            self.announce(at);
         }
         true
     }
@@ -401,20 +412,16 @@ impl Session {
     /// One thumbnail, from one slice.
     fn picture_step(&mut self) -> bool {
         let Some(index) = self.unpictured.pop_front() else { return false };
-        if let Some(catalog) = &self.catalog
-            && let Ok(Some(thumbnail)) = catalog.thumbnail(index, picture::SIDE_PX)
-        {
-            picture::send(SeriesId(self.first_id + index as u32), thumbnail);
+        let Some(catalog) = &self.catalog else { return true };
+        let series = SeriesId(self.first_id + index as u32);
+        if let Ok(Some(thumbnail)) = catalog.thumbnail(index, picture::SIDE_PX) {
+            picture::send(series, thumbnail);
+        } else if let Some(loaded) = self.loaded.iter().find(|l| l.series == series && l.complete()) {
+            picture::send(series, picture::of(&loaded.loader));
+        } else {
+            self.unpictured_alone.push(series);
         }
         true
-    }
-
-    /// The thumbnail of a series of which no slice is to be had alone (a compressed NIfTI file), or whose middle
-    /// slice could not be decoded.
-    fn picture_of_loaded(&self) {
-        if let Some(loaded) = self.loaded.last() {
-            picture::send(loaded.series, picture::of(&loaded.loader));
-        }
     }
 
     /// One kernel against its twin. False: nothing to check now.
@@ -428,16 +435,9 @@ impl Session {
             _ => None,
         };
         let went_on = self.checks.step(gpu).await;
-        if self.checks.drawing_differs()
-            && let Some(Canvas::Gpu(canvas)) = &self.canvas
-        {
+        if self.checks.drawing_differs() && matches!(self.canvas, Some(Canvas::Gpu(_))) {
             // A GPU whose pictures are not the twin's must not draw: the twin does, and the badge says so.
-            let spoilt = if canvas.gpu.kind() == gpu_kernels::BackendKind::WebGl2 {
-                [Backend::WebGl2, Backend::WebGl2]
-            } else {
-                [Backend::WebGpu, Backend::WebGl2]
-            };
-            self.spoilt.extend(spoilt);
+            self.spoilt.extend([Backend::WebGpu, Backend::WebGl2]);
             self.passed_over.push("the slice pass differs from its CPU twin on this GPU".into());
             self.canvas = None;
             link::send(&Event::CanvasWanted { why: "this GPU draws other pictures than the CPU".into() });

@@ -25,4 +25,5 @@ pub use format::{PixelFormat, SampleKind};
 pub use palette::{Palette, palette};
 pub use pixels::PixelReader;
 pub use samples::Samples;
+pub(crate) use samples::each;
 pub use syntax::TransferSyntax;

@@ -19,20 +19,22 @@ pub enum Samples {
     F64(Vec<f64>),
 }
 
+/// The same expression for whichever type the samples have.
 macro_rules! each {
     ($samples:expr, $v:ident => $body:expr) => {
         match $samples {
-            Samples::U8($v) => $body,
-            Samples::I8($v) => $body,
-            Samples::U16($v) => $body,
-            Samples::I16($v) => $body,
-            Samples::U32($v) => $body,
-            Samples::I32($v) => $body,
-            Samples::F32($v) => $body,
-            Samples::F64($v) => $body,
+            $crate::dicom::Samples::U8($v) => $body,
+            $crate::dicom::Samples::I8($v) => $body,
+            $crate::dicom::Samples::U16($v) => $body,
+            $crate::dicom::Samples::I16($v) => $body,
+            $crate::dicom::Samples::U32($v) => $body,
+            $crate::dicom::Samples::I32($v) => $body,
+            $crate::dicom::Samples::F32($v) => $body,
+            $crate::dicom::Samples::F64($v) => $body,
         }
     };
 }
+pub(crate) use each;
 
 impl Samples {
     /// Number of samples.

@@ -8,7 +8,7 @@
 
 use scene::Grid;
 
-use crate::dicom::{Palette, Samples};
+use crate::dicom::{Palette, Samples, each};
 use crate::header::{FrameHeader, PixelLayout};
 use crate::volume::{Padding, Voxels};
 
@@ -103,21 +103,6 @@ pub(super) fn slice_ref<'a>(voxels: &'a Voxels, grid: &Grid, slot: usize) -> Opt
     })
 }
 
-macro_rules! with_samples {
-    ($samples:expr, $v:ident => $body:expr) => {
-        match $samples {
-            Samples::U8($v) => $body,
-            Samples::I8($v) => $body,
-            Samples::U16($v) => $body,
-            Samples::I16($v) => $body,
-            Samples::U32($v) => $body,
-            Samples::I32($v) => $body,
-            Samples::F32($v) => $body,
-            Samples::F64($v) => $body,
-        }
-    };
-}
-
 /// Writes one decoded frame. `Ok` counts values that did not fit and were clamped.
 pub(super) fn write(
     samples: &Samples,
@@ -137,14 +122,14 @@ pub(super) fn write(
         return Err(format!("The frame has {} samples where the slice needs {expected}.", samples.len()));
     }
     match out {
-        SliceMut::I16(out) => Ok(with_samples!(samples, v => clamp_into(v, out, |x| x as i16))),
-        SliceMut::U16(out) => Ok(with_samples!(samples, v => clamp_into(v, out, |x| x as u16))),
+        SliceMut::I16(out) => Ok(each!(samples, v => clamp_into(v, out, |x| x as i16))),
+        SliceMut::U16(out) => Ok(each!(samples, v => clamp_into(v, out, |x| x as u16))),
         SliceMut::F32(out) if in_unit => {
-            with_samples!(samples, v => to_unit(v, frame, out));
+            each!(samples, v => to_unit(v, frame, out));
             Ok(0)
         }
         SliceMut::F32(out) => {
-            with_samples!(samples, v => out.iter_mut().zip(v).for_each(|(o, x)| *o = *x as f32));
+            each!(samples, v => out.iter_mut().zip(v).for_each(|(o, x)| *o = *x as f32));
             Ok(0)
         }
         SliceMut::Rgba8(out) => colour(samples, pixels, palette, out).map(|()| 0),
@@ -185,20 +170,20 @@ fn colour(
         if pixels.photometric == "PALETTE COLOR" {
             let palette =
                 palette.ok_or("The palette (0028,1101) is missing or incomplete; colours are unknown.")?;
-            with_samples!(samples, v => out.iter_mut().zip(v).for_each(|(o, x)| {
+            each!(samples, v => out.iter_mut().zip(v).for_each(|(o, x)| {
                 let [r, g, b] = palette.rgb(*x as i32);
                 *o = [r, g, b, 255];
             }));
         } else {
             // A grey frame among coloured ones.
-            with_samples!(samples, v => out.iter_mut().zip(v).for_each(|(o, x)| {
+            each!(samples, v => out.iter_mut().zip(v).for_each(|(o, x)| {
                 let grey = (*x as i64 >> shift).clamp(0, 255) as u8;
                 *o = [grey, grey, grey, 255];
             }));
         }
         return Ok(());
     }
-    with_samples!(samples, v => {
+    each!(samples, v => {
         for (o, rgb) in out.iter_mut().zip(v.chunks_exact(3)) {
             let level = |i: usize| (rgb[i] as i64 >> shift).clamp(0, 255) as u8;
             *o = [level(0), level(1), level(2), 255];
