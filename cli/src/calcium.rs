@@ -7,15 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ::calcium::risk::Person;
-use ::calcium::{
-    Assignment, Connectivity, Convention, Input, MinimumArea, PercentileTable, Reading, Report, Request,
-    convention,
-};
+use ::calcium::{Assignment, Input, PercentileTable, Reading, Report, Request, Session, voxels_sha256};
 use imaging::disk::{DiskFile, files_under};
 use imaging::limits::Limits;
-use imaging::{Catalog, Series, Volume, Voxels, read_study};
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+use imaging::{Catalog, Series, Volume, read_study};
+use serde::{Deserialize as _, Serialize};
 
 /// What to score and how.
 #[derive(Debug, clap::Args)]
@@ -27,8 +23,12 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     series: Option<usize>,
     /// Conventions to start from: default, four-connected, agatston-1990, ge, siemens, philips, canon, deepcac.
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    profile: String,
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// A report that was saved as JSON, or its `session` alone: its settings, region, cuts and assignments are
+    /// applied; other arguments change them.
+    #[arg(long, value_name = "FILE.json", conflicts_with = "vessels")]
+    session: Option<PathBuf>,
     /// Voxels count from here on; without it, what the tube voltage asks for (130 HU at 120 kV).
     #[arg(long, value_name = "HU")]
     threshold: Option<f64>,
@@ -92,12 +92,9 @@ pub enum Error {
     /// `--series` beyond the list.
     #[error("There is no series {0}: the paths hold {1}.")]
     NoSuchSeries(usize, usize),
-    /// No profile of this name.
-    #[error("There is no profile {0}: use one of {1}.")]
-    Profile(String, String),
-    /// Neither 4 nor 8.
-    #[error("{0}")]
-    Connectivity(String),
+    /// `--session`
+    #[error("The session cannot be used: {0}")]
+    Session(String),
     /// See [`imaging::LoadError`].
     #[error(transparent)]
     Load(#[from] imaging::LoadError),
@@ -152,11 +149,11 @@ struct SeriesLine {
 
 /// Scores and prints.
 pub fn run(args: &Args) -> Result<(), Error> {
-    let request = request(args)?;
+    let session = session(args)?;
+    let request = Request::of(&session)?;
     if args.backend == Backend::Gpu {
         return Err(Error::NoGpu);
     }
-    let person: Option<Person> = args.person.as_deref().map(|p| from_json(p, Error::Person)).transpose()?;
     let percentiles: Option<PercentileTable> =
         args.percentiles.as_deref().map(|p| from_json(p, Error::Percentiles)).transpose()?;
     let began = Instant::now();
@@ -169,18 +166,15 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let map = args.vessels.as_deref().map(|p| labels(p, "vessel map", &volume, &mut notes)).transpose()?;
     warnings.extend(notes);
     let read_ms = began.elapsed().as_secs_f64() * 1000.0;
-    let assignment = map.as_deref().map_or(Assignment::None, Assignment::Map);
-    let reading = Reading {
-        region: region.as_deref(),
-        assignment,
-        person: person.as_ref(),
-        percentiles: percentiles.as_ref(),
-        ..Reading::default()
-    };
+    let mut reading =
+        Reading { region: region.as_deref(), percentiles: percentiles.as_ref(), ..Reading::of(&session) };
+    if let Some(map) = &map {
+        reading.assignment = Assignment::Map(map);
+    }
     let now_ms = || began.elapsed().as_secs_f64() * 1000.0;
     let input = Input::new(series, &volume, &warnings);
     let mut report = ::calcium::run(&input, &request, &reading, &now_ms)?;
-    report.input.voxels_sha256 = Some(hash(&volume.voxels));
+    report.input.voxels_sha256 = Some(voxels_sha256(&volume.voxels));
     if let Some(path) = &args.csv {
         std::fs::write(path, report.csv()).map_err(Error::Write)?;
     }
@@ -191,19 +185,26 @@ pub fn run(args: &Args) -> Result<(), Error> {
     print(Output { report, series: line, read_ms }, args.json)
 }
 
-fn request(args: &Args) -> Result<Request, Error> {
-    let known = convention(&args.profile).ok_or_else(|| {
-        let names: Vec<&str> = ::calcium::CONVENTIONS.iter().map(|c| c.name).collect();
-        Error::Profile(args.profile.clone(), names.join(", "))
-    })?;
-    let connectivity =
-        args.connectivity.map(Connectivity::try_from).transpose().map_err(Error::Connectivity)?;
-    let convention = Convention {
-        connectivity: connectivity.unwrap_or(known.connectivity),
-        minimum_area: args.min_area_mm2.map_or(known.minimum_area, MinimumArea::MoreThanMm2),
-        ..*known
+/// What the arguments decide, over the session that was saved.
+fn session(args: &Args) -> Result<Session, Error> {
+    let mut session = match &args.session {
+        Some(path) => {
+            let saved: serde_json::Value = from_json(path, Error::Session)?;
+            let saved = saved.get("session").unwrap_or(&saved);
+            Session::deserialize(saved).map_err(|e| Error::Session(e.to_string()))?
+        }
+        None => Session::default(),
     };
-    Ok(Request { convention, threshold_hu: args.threshold, mass_factor: args.mass_factor })
+    if let Some(path) = &args.person {
+        session.person = Some(from_json::<Person>(path, Error::Person)?);
+    }
+    let Args { profile, threshold, connectivity, min_area_mm2, mass_factor, .. } = args;
+    session.profile = profile.clone().unwrap_or(session.profile);
+    session.threshold_hu = threshold.or(session.threshold_hu);
+    session.connectivity = connectivity.or(session.connectivity);
+    session.min_area_mm2 = min_area_mm2.or(session.min_area_mm2);
+    session.mass_factor = mass_factor.or(session.mass_factor);
+    Ok(session)
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(path: &Path, fail: fn(String) -> Error) -> Result<T, Error> {
@@ -331,26 +332,6 @@ fn unplaced(volume: &Volume) -> bool {
     let m = placed.matrix3.to_cols_array_2d();
     let off_axis = (0..3).flat_map(|i| (0..3).map(move |j| (i, j))).filter(|(i, j)| i != j);
     placed.translation.length() < 1e-6 && off_axis.map(|(i, j)| m[i][j].abs()).fold(0.0, f64::max) < 1e-9
-}
-
-fn hash(voxels: &Voxels) -> String {
-    let mut hasher = Sha256::new();
-    let mut bytes = Vec::with_capacity(1 << 16);
-    let mut feed = |value: &[u8], last: bool| {
-        bytes.extend_from_slice(value);
-        if last || bytes.len() >= (1 << 16) - 8 {
-            hasher.update(&bytes);
-            bytes.clear();
-        }
-    };
-    match voxels {
-        Voxels::I16(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
-        Voxels::U16(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
-        Voxels::F32(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
-        Voxels::Rgba8(v) => v.iter().for_each(|x| feed(x, false)),
-    }
-    feed(&[], true);
-    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn print(output: Output, json: bool) -> Result<(), Error> {

@@ -4,4 +4,5 @@
 //! change that breaks one of them does not compile.
 
 pub mod api;
+pub mod calcium;
 pub mod models;

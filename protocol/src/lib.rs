@@ -8,6 +8,8 @@
 //! enums below through serde-wasm-bindgen, `files` an array of `File`, `canvas` a transferred
 //! `OffscreenCanvas`.
 
+pub mod calcium;
+
 use scene::measure::{Roi, RoiStatistics};
 use scene::{DVec3, Grid, View, Window};
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,10 @@ pub enum Command {
     Probe { query: u32, series: SeriesId, world: DVec3, time_index: u32 },
     /// Statistics of a region; `slab` as in the view it was drawn in is not applied: the plane's voxels are read.
     Roi { query: u32, series: SeriesId, roi: Roi, time_index: u32 },
+    /// Score a loaded series; a newer question takes the place of one that has not been taken up.
+    Calcium { query: u32, task: calcium::Task },
+    /// The report of the same task as a file.
+    CalciumExport { query: u32, task: calcium::Task, format: calcium::Format, identification: Vec<String> },
     /// Run every kernel of the registry against its twin and report.
     SelfCheck,
     /// Read back what is on the canvas, as drawn, RGBA8.
@@ -162,6 +168,19 @@ pub enum Event {
         query: u32,
         statistics: Option<RoiStatistics>,
         message: Option<String>,
+    },
+    /// A score, or why there is none.
+    Calcium {
+        query: u32,
+        series: SeriesId,
+        outcome: Result<calcium::Table, String>,
+    },
+    /// A file for the user to keep.
+    File {
+        query: u32,
+        name: String,
+        mime: String,
+        bytes: Vec<u8>,
     },
     SelfCheck {
         rows: Vec<SelfCheckRow>,
@@ -284,6 +303,8 @@ pub struct VolumeInfo {
     pub corner_left: Vec<String>,
     pub corner_right: Vec<String>,
     pub warnings: Vec<String>,
+    /// Whether calcium can be scored on it.
+    pub calcium: calcium::Offer,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::vessel::Vessel;
+use contract::calcium::Vessel;
 
 /// CAC-DRS (SCCT/STR 2018): A0 = 0, A1 = 1-99, A2 = 100-299, A3 >= 300.
 pub fn cac_drs(agatston: f64) -> u8 {

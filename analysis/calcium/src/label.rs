@@ -51,6 +51,8 @@ pub struct Piece {
     pub x1: u32,
     /// Index in the components of its slice.
     pub component: u32,
+    /// Pieces of different parts do not touch: a reader divided them. 0 where nothing was divided.
+    pub part: u32,
 }
 
 /// A connected component of one slice. Integers only, except the sum of float volumes.
@@ -68,6 +70,43 @@ pub struct Component {
     pub sum_y: u64,
     /// First column, first row, one past the last of each.
     pub bounds: [u32; 4],
+    /// Of the component that this one was divided from: dividing must not change what counts nor its weight.
+    pub whole: Whole,
+}
+
+/// What decides whether a component counts, and its weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Whole {
+    /// Number of voxels.
+    pub voxels: u32,
+    /// Key of the voxel with the highest HU.
+    pub peak_key: i32,
+}
+
+impl Component {
+    /// Without a voxel.
+    pub(crate) const EMPTY: Self = Self {
+        voxels: 0,
+        peak_key: i32::MIN,
+        stored_sum: 0.0,
+        sum_x: 0,
+        sum_y: 0,
+        bounds: [u32::MAX, u32::MAX, 0, 0],
+        whole: Whole { voxels: 0, peak_key: i32::MIN },
+    };
+
+    /// Takes in a piece with the peak and the sum of its voxels.
+    pub(crate) fn take(&mut self, piece: &Piece, peak_key: i32, stored_sum: f64) {
+        let n = u64::from(piece.x1 - piece.x0);
+        self.voxels += n as u32;
+        self.peak_key = self.peak_key.max(peak_key);
+        self.stored_sum += stored_sum;
+        // x0 + (x0 + 1) + ... + (x1 - 1)
+        self.sum_x += n * (u64::from(piece.x0) + u64::from(piece.x1) - 1) / 2;
+        self.sum_y += n * u64::from(piece.y);
+        let [x0, y0, x1, y1] = self.bounds;
+        self.bounds = [x0.min(piece.x0), y0.min(piece.y), x1.max(piece.x1), y1.max(piece.y + 1)];
+    }
 }
 
 /// The components of one slice, in raster order of their first voxel.
@@ -106,7 +145,7 @@ pub fn label(candidates: &Candidates, threshold_hu: f64, connectivity: Connectiv
 }
 
 /// Keys whose stored values can be summed up.
-trait Summed: Copy + Into<i32> {
+pub(crate) trait Summed: Copy + Into<i32> {
     /// Sum of the stored values behind the keys.
     fn stored_sum(keys: &[Self], scale: &Scale) -> f64;
 }
@@ -146,7 +185,7 @@ fn label_slice<K: Summed>(
             let (values, after) = rest.split_at(n);
             let x0 = x + skipped as u32;
             x = x0 + n as u32;
-            pieces.push(Piece { y, x0, x1: x, component: 0 });
+            pieces.push(Piece { y, x0, x1: x, component: 0, part: 0 });
             let peak = values.iter().fold(i32::MIN, |peak, k| peak.max((*k).into()));
             sums.push((peak, K::stored_sum(values, scale)));
             rest = after;
@@ -161,26 +200,13 @@ fn label_slice<K: Summed>(
         // The root is the first of its component, so it has its number before any other asks.
         if component_of[root] == u32::MAX {
             component_of[root] = components.len() as u32;
-            components.push(Component {
-                voxels: 0,
-                peak_key: i32::MIN,
-                stored_sum: 0.0,
-                sum_x: 0,
-                sum_y: 0,
-                bounds: [u32::MAX, u32::MAX, 0, 0],
-            });
+            components.push(Component::EMPTY);
         }
         piece.component = component_of[root];
-        let c = &mut components[piece.component as usize];
-        let n = u64::from(piece.x1 - piece.x0);
-        c.voxels += n as u32;
-        c.peak_key = c.peak_key.max(*peak);
-        c.stored_sum += sum;
-        // x0 + (x0 + 1) + ... + (x1 - 1)
-        c.sum_x += n * (u64::from(piece.x0) + u64::from(piece.x1) - 1) / 2;
-        c.sum_y += n * u64::from(piece.y);
-        let [x0, y0, x1, y1] = c.bounds;
-        c.bounds = [x0.min(piece.x0), y0.min(piece.y), x1.max(piece.x1), y1.max(piece.y + 1)];
+        components[piece.component as usize].take(piece, *peak, *sum);
+    }
+    for c in &mut components {
+        c.whole = Whole { voxels: c.voxels, peak_key: c.peak_key };
     }
     LabelledSlice { pieces, components }
 }
@@ -225,13 +251,12 @@ impl Labelled {
         out
     }
 
-    /// The component (by number over all slices) that holds a voxel.
+    /// The component (by number in its slice) that holds a voxel.
     pub fn component_at(&self, [x, y, z]: [u32; 3]) -> Option<u32> {
-        let before = self.slices.iter().take(z as usize).map(|s| s.components.len() as u32).sum::<u32>();
         let pieces = &self.slices.get(z as usize)?.pieces;
         let after = pieces.partition_point(|p| (p.y, p.x0) <= (y, x));
         let piece = pieces[..after].last()?;
-        (piece.y == y && x < piece.x1).then_some(before + piece.component)
+        (piece.y == y && x < piece.x1).then_some(piece.component)
     }
 
     /// For each component (over all slices) the first component of its 3D lesion.
@@ -243,8 +268,11 @@ impl Labelled {
             let rows = if self.connectivity == Connectivity::Eight { -1..=1 } else { 0..=0 };
             for row in rows {
                 touching(&lower.pieces, &upper.pieces, row, self.connectivity, |a, b| {
-                    let a = offsets[z] + lower.pieces[a as usize].component;
-                    let b = offsets[z + 1] + upper.pieces[b as usize].component;
+                    let (a, b) = (&lower.pieces[a as usize], &upper.pieces[b as usize]);
+                    if a.part != b.part {
+                        return;
+                    }
+                    let (a, b) = (offsets[z] + a.component, offsets[z + 1] + b.component);
                     if pairs.last() != Some(&(a, b)) {
                         pairs.push((a, b));
                     }
@@ -338,9 +366,9 @@ mod tests {
         // In the upper slice the two share a corner and are one component.
         assert_eq!(roots(Connectivity::Eight), [0, 0, 0]);
         let l = label(&c, 130.0, Connectivity::Four).unwrap();
-        assert_eq!(l.component_at([1, 1, 1]), Some(2));
+        assert_eq!(l.component_at([1, 1, 1]), Some(0));
         assert_eq!(l.component_at([0, 1, 1]), None);
-        assert_eq!(l.component_at([2, 2, 1]), Some(3));
+        assert_eq!(l.component_at([2, 2, 1]), Some(1));
         assert_eq!(l.component_at([2, 2, 2]), None);
         assert!(label(&c, 129.9, Connectivity::Four).is_none(), "below the floor");
     }

@@ -4,34 +4,41 @@
 //! everything after it (another threshold, connectivity, convention or assignment) touches only that table,
 //! which a GPU may fill as well. `docs/verification.md` says what the numbers were compared with.
 
+mod assign;
 mod candidates;
 mod category;
+mod cut;
 mod isotropic;
 mod key;
 mod label;
 mod parallel;
 mod pdf;
 mod percentile;
+mod region;
 mod report;
 pub mod risk;
 mod score;
 mod series;
 mod settings;
-mod vessel;
+mod trim;
 
+pub use assign::{Assignment, Owned};
 pub use candidates::{Candidates, Keys, Run, SliceCandidates};
 pub use category::{Classic, cac_drs, classic, vessel_count};
+pub use contract::calcium::{Edit, Region, Session, Vessel};
 pub use key::Scale;
-pub use label::{Component, Connectivity, Labelled, LabelledSlice, Piece, label};
+pub use label::{Component, Connectivity, Labelled, LabelledSlice, Piece, Whole, label};
 pub use percentile::{PercentileError, PercentileRow, PercentileTable, Rank};
-pub use report::{Alternative, InputSummary, RESEARCH_USE, Report, Sensitivity, Software, Timings};
+pub use region::heart_region;
+pub use report::{
+    Alternative, InputSummary, RESEARCH_USE, Report, Sensitivity, Software, Timings, voxels_sha256,
+};
 pub use score::{Lesion, ScoredComponent, Scores, Sums, VesselRow};
 pub use series::{Geometry, Input, Refusal};
 pub use settings::{
     BANDS, Bands, CONVENTIONS, Convention, LOWEST_THRESHOLD_HU, MinimumArea, Request, STANDARD, Settings,
     SliceRule, bands, convention, mass_factor,
 };
-pub use vessel::{Assignment, Seed, Vessel};
 
 use risk::Person;
 
@@ -55,6 +62,12 @@ pub enum Error {
     /// A minimum area that is no area.
     #[error("A minimum area of {0} mm² cannot be: use 0 or more.")]
     MinimumArea(f64),
+    /// A convention that nobody published.
+    #[error("There is no profile {0}: use one of {1}.")]
+    Profile(String, String),
+    /// Neither 4 nor 8.
+    #[error("{0}")]
+    Connectivity(String),
     /// A mask or map of another size.
     #[error("The {what} has {got} voxels, the series has {want}. Use one on the same grid.")]
     MapSize {
@@ -82,12 +95,26 @@ pub struct Reading<'a> {
     pub region: Option<&'a [u8]>,
     /// See [`Assignment`].
     pub assignment: Assignment<'a>,
+    /// The reader's decisions, to be saved with the report. [`run`] applies its region and what was erased.
+    pub session: Option<&'a Session>,
     /// For the risk.
     pub person: Option<&'a Person>,
     /// A population to compare with; needs the person.
     pub percentiles: Option<&'a PercentileTable>,
     /// See [`Effort`].
     pub effort: Effort,
+}
+
+impl<'a> Reading<'a> {
+    /// What a session says.
+    pub fn of(session: &'a Session) -> Self {
+        Self {
+            assignment: Assignment::Edits(&session.edits),
+            session: Some(session),
+            person: session.person.as_ref(),
+            ..Self::default()
+        }
+    }
 }
 
 /// How much to compute.
@@ -110,7 +137,12 @@ pub fn run(
     let began = now_ms();
     series::admit(input)?;
     let settings = Settings::resolve(request, series::kvp(input.acquisition));
-    let candidates = collect(input, settings.threshold_hu, reading.region)?;
+    let mut candidates = collect(input, settings.threshold_hu, reading.region)?;
+    if let Some(session) = reading.session
+        && let Some(fewer) = candidates.trimmed(&input.volume.grid, session.region, &session.edits)
+    {
+        candidates = fewer;
+    }
     let collected = now_ms();
     let mut report = rescore(input, &candidates, request, reading, now_ms)?;
     report.timings_ms.candidates = collected - began;
@@ -139,7 +171,33 @@ fn same_size(what: &'static str, got: Option<usize>, want: usize) -> Result<(), 
     }
 }
 
-/// Scores candidates that were collected before: another threshold, convention or assignment.
+/// The components at the threshold, divided and assigned.
+fn own(
+    candidates: &Candidates,
+    threshold_hu: f64,
+    connectivity: Connectivity,
+    assignment: &Assignment,
+    grid: &scene::Grid,
+) -> Result<Owned, Error> {
+    let labelled = label(candidates, threshold_hu, connectivity)
+        .ok_or(Error::Floor { floor_hu: candidates.floor_hu, threshold_hu })?;
+    Ok(assignment.apply(labelled, candidates, grid))
+}
+
+/// The components that [`rescore`] would score: what is to be marked in the pictures.
+pub fn components(
+    input: &Input,
+    candidates: &Candidates,
+    request: &Request,
+    assignment: &Assignment,
+) -> Result<Owned, Error> {
+    let settings = Settings::resolve(request, series::kvp(input.acquisition));
+    validate(&settings)?;
+    own(candidates, settings.threshold_hu, settings.connectivity, assignment, &input.volume.grid)
+}
+
+/// Scores candidates that were collected before: another threshold, convention or assignment. The candidates
+/// are those within the session's region and without what was erased ([`Candidates::trimmed`]).
 pub fn rescore(
     input: &Input,
     candidates: &Candidates,
@@ -157,18 +215,17 @@ pub fn rescore(
     let geometry = Geometry::of(input.volume);
     let thickness_mm = series::thickness_mm(input.acquisition);
     let dims = candidates.dims;
-    let floor = || Error::Floor { floor_hu: candidates.floor_hu, threshold_hu: settings.threshold_hu };
-    let labelled = label(candidates, settings.threshold_hu, settings.connectivity).ok_or_else(floor)?;
+    let (threshold_hu, grid) = (settings.threshold_hu, &input.volume.grid);
+    let owned = own(candidates, threshold_hu, settings.connectivity, &reading.assignment, grid)?;
     let after_label = now_ms();
     let full = reading.effort == Effort::Full;
     let sampler = isotropic::Sampler::new(input.volume, &geometry, settings.threshold_hu).filter(|_| full);
     let how =
         score::Measure { scale: &candidates.scale, settings: &settings, geometry: &geometry, thickness_mm };
-    let scores = score::score(&labelled, &how, &reading.assignment, sampler.as_ref(), dims);
+    let scores = score::score(&owned, &how, sampler.as_ref());
     let after_score = now_ms();
-    let sensitivity = full
-        .then(|| sensitivity(candidates, &labelled, &how, &reading.assignment).ok_or_else(floor))
-        .transpose()?;
+    let sensitivity =
+        full.then(|| sensitivity(candidates, &owned, &how, &reading.assignment, grid)).transpose()?;
     let after_sensitivity = now_ms();
 
     let mut warnings = series::check(input, &geometry);
@@ -178,7 +235,7 @@ pub fn rescore(
             "The convention asks for the slice thickness, which is not known: the increment is used.".into(),
         );
     }
-    if !reading.assignment.given() && scores.total.components > 0 {
+    if !owned.assigned && scores.total.components > 0 {
         warnings.push(
             "No vessel was assigned: the total counts everything above the threshold, bone included.".into(),
         );
@@ -190,7 +247,7 @@ pub fn rescore(
         ));
     }
     let counted = scores.components.iter().filter(|c| c.counted).filter_map(|c| c.vessel);
-    let vessels_with_calcium = reading.assignment.given().then(|| vessel_count(counted));
+    let vessels_with_calcium = owned.assigned.then(|| vessel_count(counted));
     let total = scores.total.agatston;
     let mesa = reading.person.map(|p| risk::mesa_2015(p, Some(total)));
     if let Some(Err(error)) = &mesa {
@@ -205,6 +262,7 @@ pub fn rescore(
         method: METHOD,
         software: Software { name: "Isocenter", version: env!("CARGO_PKG_VERSION") },
         settings_sha256: settings.hash(),
+        session: reading.session.cloned().unwrap_or_default(),
         stamp: settings.stamp(),
         input: InputSummary {
             modality: input.modality.to_owned(),
@@ -264,20 +322,16 @@ fn category_name(agatston: f64, vessels: Option<u8>) -> String {
 /// The total under every convention at the same threshold.
 fn sensitivity(
     candidates: &Candidates,
-    labelled: &Labelled,
+    owned: &Owned,
     how: &score::Measure,
     assignment: &Assignment,
-) -> Option<Sensitivity> {
-    let other = match labelled.connectivity {
+    grid: &scene::Grid,
+) -> Result<Sensitivity, Error> {
+    let connectivity = match owned.labelled.connectivity {
         Connectivity::Four => Connectivity::Eight,
         Connectivity::Eight => Connectivity::Four,
     };
-    let other = label(candidates, how.settings.threshold_hu, other)?;
-    let counted = [labelled, &other].map(|l| {
-        // Without an assignment everything counts and the lesions need not be known.
-        let vessels = assignment.given().then(|| assignment.resolve(l, &l.lesion_roots(), candidates.dims));
-        (l, vessels)
-    });
+    let other = own(candidates, how.settings.threshold_hu, connectivity, assignment, grid)?;
     let mut alternatives = Vec::new();
     for c in &CONVENTIONS {
         let settings = Settings {
@@ -286,9 +340,9 @@ fn sensitivity(
             slice_rule: c.slice_rule,
             ..how.settings.clone()
         };
-        let (l, vessels) = counted.iter().find(|(l, _)| l.connectivity == c.connectivity)?;
+        let by = if c.connectivity == connectivity { &other } else { owned };
         let how = score::Measure { settings: &settings, ..*how };
-        let agatston = score::total_agatston(l, &how, |i| vessels.as_ref().is_none_or(|v| v[i].is_some()));
+        let agatston = score::total_agatston(&by.labelled, &how, |i| !by.assigned || by.vessels[i].is_some());
         alternatives.push(Alternative {
             convention: c.name.to_owned(),
             agatston,
@@ -297,7 +351,7 @@ fn sensitivity(
         });
     }
     let scores = alternatives.iter().map(|a| a.agatston);
-    Some(Sensitivity {
+    Ok(Sensitivity {
         agatston_min: scores.clone().fold(f64::INFINITY, f64::min),
         agatston_max: scores.fold(f64::NEG_INFINITY, f64::max),
         class_flips: alternatives

@@ -4,7 +4,10 @@
 
 use std::fmt::Write as _;
 
+use contract::calcium::Session;
+use imaging::Voxels;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::category::Classic;
 use crate::percentile::Rank;
@@ -96,6 +99,8 @@ pub struct Report {
     pub settings: Settings,
     /// See [`Settings::hash`].
     pub settings_sha256: String,
+    /// What the reader decided, so that the report can be opened again.
+    pub session: Session,
     /// NON-STANDARD THRESHOLD, where it is.
     pub stamp: Option<String>,
     /// What was scored.
@@ -187,4 +192,25 @@ impl Report {
         line("research_use", "", "", None, self.research_use);
         out
     }
+}
+
+/// sha256 of stored voxels, little endian, for [`crate::InputSummary::voxels_sha256`].
+pub fn voxels_sha256(voxels: &Voxels) -> String {
+    let mut hasher = Sha256::new();
+    let mut bytes = Vec::with_capacity(1 << 16);
+    let mut feed = |value: &[u8], last: bool| {
+        bytes.extend_from_slice(value);
+        if last || bytes.len() >= (1 << 16) - 8 {
+            hasher.update(&bytes);
+            bytes.clear();
+        }
+    };
+    match voxels {
+        Voxels::I16(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
+        Voxels::U16(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
+        Voxels::F32(v) => v.iter().for_each(|x| feed(&x.to_le_bytes(), false)),
+        Voxels::Rgba8(v) => v.iter().for_each(|x| feed(x, false)),
+    }
+    feed(&[], true);
+    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -4,48 +4,7 @@
 //! `risk = 1 - S0 ^ exp(sum of coefficient * value)`. Made from people of 45 to 85 years; nothing is
 //! extrapolated.
 
-use serde::{Deserialize, Serialize};
-
-/// The four groups of the study.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ancestry {
-    /// Reference.
-    White,
-    /// Chinese American.
-    Chinese,
-    /// African American.
-    Black,
-    /// Hispanic.
-    Hispanic,
-}
-
-/// What the model asks about a person.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Person {
-    /// 45 to 85.
-    pub age_years: f64,
-    /// Sex at birth.
-    pub male: bool,
-    /// See [`Ancestry`].
-    pub ancestry: Ancestry,
-    /// Diabetes mellitus.
-    pub diabetes: bool,
-    /// Smokes now.
-    pub smoker: bool,
-    /// mg/dl
-    pub total_cholesterol_mg_dl: f64,
-    /// mg/dl
-    pub hdl_mg_dl: f64,
-    /// Takes lipid-lowering drugs.
-    pub lipid_drugs: bool,
-    /// mmHg
-    pub systolic_mmhg: f64,
-    /// Takes drugs against high blood pressure.
-    pub blood_pressure_drugs: bool,
-    /// Parents, siblings or children had a heart attack.
-    pub family_history: bool,
-}
+pub use contract::calcium::{Ancestry, Person};
 
 /// Why no risk is given.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -2,14 +2,15 @@
 //!
 //! Sums run in the order of slices and of components in a slice, so that the last bit repeats.
 
+use contract::calcium::Vessel;
 use serde::Serialize;
 
+use crate::assign::Owned;
 use crate::isotropic;
 use crate::key::Scale;
 use crate::label::{Component, Labelled};
 use crate::series::Geometry;
 use crate::settings::{Settings, SliceRule};
-use crate::vessel::{Assignment, Vessel};
 
 /// Thickness of the slices for which the score was made (Agatston 1990).
 const REFERENCE_SLICE_MM: f64 = 3.0;
@@ -148,13 +149,17 @@ impl Measure<'_> {
     }
 
     fn admits(&self, c: &Component) -> bool {
-        self.settings.minimum_area.admits(c.voxels, self.geometry.pixel_mm2)
+        self.settings.minimum_area.admits(c.whole.voxels, self.geometry.pixel_mm2)
+    }
+
+    fn weight(&self, c: &Component) -> u8 {
+        self.settings.weight(self.scale.hu(c.whole.peak_key))
     }
 
     /// Agatston score of one component: area × weight × slice factor (Agatston 1990, scaled to 3 mm).
     fn agatston(&self, c: &Component) -> f64 {
         let area_mm2 = f64::from(c.voxels) * self.geometry.pixel_mm2;
-        area_mm2 * f64::from(self.settings.weight(self.scale.hu(c.peak_key))) * self.depth_mm().1
+        area_mm2 * f64::from(self.weight(c)) * self.depth_mm().1
     }
 }
 
@@ -168,15 +173,8 @@ pub(crate) fn total_agatston(labelled: &Labelled, how: &Measure, counted: impl F
 }
 
 /// Scores everything that was labelled.
-pub(crate) fn score(
-    labelled: &Labelled,
-    how: &Measure,
-    assignment: &Assignment,
-    isotropic: Option<&isotropic::Sampler>,
-    dims: [u32; 3],
-) -> Scores {
-    let roots = labelled.lesion_roots();
-    let vessels = assignment.resolve(labelled, &roots, dims);
+pub(crate) fn score(owned: &Owned, how: &Measure, isotropic: Option<&isotropic::Sampler>) -> Scores {
+    let Owned { labelled, roots, vessels, assigned } = owned;
     let (depth_mm, _) = how.depth_mm();
     let Measure { scale, settings, geometry, .. } = how;
     let admitted: Vec<bool> =
@@ -205,7 +203,7 @@ pub(crate) fn score(
             area_mm2,
             peak_hu: scale.hu(c.peak_key),
             mean_hu,
-            weight: settings.weight(scale.hu(c.peak_key)),
+            weight: how.weight(c),
             agatston: how.agatston(c),
             volume_mm3,
             volume_isotropic_mm3: isotropic_mm3.as_ref().map(|v| v[i]),
@@ -213,7 +211,7 @@ pub(crate) fn score(
             mass_mg: settings.mass_factor_mg_per_mm3_hu.map(|f| f * volume_mm3 * mean_hu),
             lesion: *id,
             vessel: vessels[i],
-            counted: !assignment.given() || vessels[i].is_some(),
+            counted: !assigned || vessels[i].is_some(),
             bounds: c.bounds,
         };
         lesions[*id as usize - 1].add(&scored, c);
@@ -226,7 +224,7 @@ pub(crate) fn score(
         components.push(scored);
     }
     for tally in &lesions {
-        total.lesions += u32::from(!assignment.given() || tally.votes.iter().any(|n| *n > 0));
+        total.lesions += u32::from(!assigned || tally.votes.iter().any(|n| *n > 0));
         for (row, votes) in rows.iter_mut().zip(tally.votes) {
             row.sums.lesions += u32::from(votes > 0);
         }

@@ -3,9 +3,11 @@
 //! Implementations differ in exactly these points, and by that in the score (van Ooijen 2005: connectivity up
 //! to 3 %, minimum area up to 16 %). A report prints them all and carries their hash.
 
+use contract::calcium::Session;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::Error;
 use crate::label::Connectivity;
 
 /// Which components are too small to count. Areas are compared with a relative tolerance of 1e-9, so that
@@ -173,6 +175,24 @@ pub struct Request {
     pub threshold_hu: Option<f64>,
     /// mg per mm³ and HU; without it there is no mass.
     pub mass_factor: Option<f64>,
+}
+
+impl Request {
+    /// As a session says it.
+    pub fn of(session: &Session) -> Result<Self, Error> {
+        let known = convention(&session.profile).ok_or_else(|| {
+            let names: Vec<&str> = CONVENTIONS.iter().map(|c| c.name).collect();
+            Error::Profile(session.profile.clone(), names.join(", "))
+        })?;
+        let connectivity =
+            session.connectivity.map(Connectivity::try_from).transpose().map_err(Error::Connectivity)?;
+        let convention = Convention {
+            connectivity: connectivity.unwrap_or(known.connectivity),
+            minimum_area: session.min_area_mm2.map_or(known.minimum_area, MinimumArea::MoreThanMm2),
+            ..*known
+        };
+        Ok(Self { convention, threshold_hu: session.threshold_hu, mass_factor: session.mass_factor })
+    }
 }
 
 impl Default for Request {

@@ -4,8 +4,8 @@
 
 mod common;
 
-use calcium::{Assignment, Reading, Report, Request, Seed, Vessel};
-use common::{ct, score};
+use calcium::{Assignment, Reading, Report, Request, Vessel};
+use common::{click, ct, score};
 use imaging::{Volume, Voxels};
 
 /// All strings that a PDF shows, in their order: `(...) Tj` and `<hex> Tj` of its uncompressed content streams.
@@ -62,11 +62,8 @@ fn scan() -> Volume {
 }
 
 fn report(threshold_hu: Option<f64>, volume: &Volume) -> Report {
-    let seeds = [
-        Seed { voxel: [3, 4, 1], vessel: Some(Vessel::Lad) },
-        Seed { voxel: [30, 20, 4], vessel: Some(Vessel::Rca) },
-    ];
-    let reading = Reading { assignment: Assignment::Seeds(&seeds), ..Reading::default() };
+    let seeds = [click(volume, [3, 4, 1], Some(Vessel::Lad)), click(volume, [30, 20, 4], Some(Vessel::Rca))];
+    let reading = Reading { assignment: Assignment::Edits(&seeds), ..Reading::default() };
     score(volume, &Request { threshold_hu, mass_factor: Some(0.00075), ..Request::default() }, &reading)
 }
 

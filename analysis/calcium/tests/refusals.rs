@@ -5,9 +5,9 @@
 mod common;
 
 use calcium::{
-    Assignment, CONVENTIONS, Convention, Error, Input, MinimumArea, Reading, Refusal, Request, Seed, Vessel,
+    Assignment, CONVENTIONS, Convention, Error, Input, MinimumArea, Reading, Refusal, Request, Vessel,
 };
-use common::{buffers, ct, input, load, standard_scan};
+use common::{buffers, click, ct, input, load, standard_scan};
 use imaging::header::Acquisition;
 use imaging::{Volume, Voxels};
 use phantom::synthetic::Fill;
@@ -156,18 +156,19 @@ fn vessels_by_click_and_by_map() {
     // Four pixels in slice 0 and three above them: one lesion of two components, weight 3.
     assert_eq!((all.components.len(), all.lesions.len(), all.total.agatston), (2, 1, 21.0));
     assert_eq!((all.category.as_str(), all.vessels_with_calcium), ("A1", None));
-    let clicked = run(Assignment::Seeds(&[Seed { voxel: [1, 1, 0], vessel: Some(Vessel::Lad) }]));
+    let once = [click(&volume, [1, 1, 0], Some(Vessel::Lad))];
+    let clicked = run(Assignment::Edits(&once));
     assert_eq!((clicked.total.agatston, clicked.category.as_str()), (21.0, "A1/N1"));
     assert_eq!(clicked.lesions[0].vessel, Some(Vessel::Lad));
     let row = clicked.vessels.iter().find(|r| r.vessel == Vessel::Lad).unwrap();
     assert_eq!((row.sums.agatston, row.sums.lesions, row.sums.components), (21.0, 1, 2));
     // The last click counts; a click beside everything does nothing.
     let seeds = [
-        Seed { voxel: [1, 1, 0], vessel: Some(Vessel::Lad) },
-        Seed { voxel: [0, 0, 1], vessel: None },
-        Seed { voxel: [4, 3, 2], vessel: Some(Vessel::Rca) },
+        click(&volume, [1, 1, 0], Some(Vessel::Lad)),
+        click(&volume, [0, 0, 1], None),
+        click(&volume, [4, 3, 2], Some(Vessel::Rca)),
     ];
-    let taken = run(Assignment::Seeds(&seeds));
+    let taken = run(Assignment::Edits(&seeds));
     assert_eq!((taken.total.agatston, taken.category.as_str()), (0.0, "A0/N0"));
     assert_eq!(taken.components.len(), 2, "still listed, not counted");
     // A map may part a lesion: each component goes to most of its voxels.

@@ -10,10 +10,10 @@ mod common;
 use std::sync::LazyLock;
 
 use calcium::{
-    Assignment, CONVENTIONS, Connectivity, Convention, Input, MinimumArea, Reading, Report, Request, Seed,
+    Assignment, CONVENTIONS, Connectivity, Convention, Edit, Input, MinimumArea, Reading, Report, Request,
     Vessel,
 };
-use common::{buffers, load};
+use common::{buffers, click, load};
 use phantom::cardiac;
 use scene::DVec3;
 use testbed::verification::{Row, record};
@@ -26,23 +26,23 @@ struct Sample {
     series: imaging::Series,
     volume: imaging::Volume,
     truth: cardiac::Truth,
-    seeds: Vec<Seed>,
+    clicks: Vec<Edit>,
 }
 
 /// Made once: a study of 44 slices drawn by formula takes seconds.
 static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
     let study = cardiac::study().unwrap();
     let (series, volume) = load(buffers(study.files));
-    let seeds = study.truth.lesions.iter().map(|l| {
+    let clicks = study.truth.lesions.iter().map(|l| {
         let voxel = volume.grid.voxel_at(DVec3::from(l.centre_mm)).unwrap();
-        Seed { voxel, vessel: Some(vessel(l.vessel)) }
+        click(&volume, voxel, Some(vessel(l.vessel)))
     });
-    let seeds = seeds.collect();
-    Sample { series, volume, truth: study.truth, seeds }
+    let clicks = clicks.collect();
+    Sample { series, volume, truth: study.truth, clicks }
 });
 
 fn score(sample: &Sample, convention: Convention) -> Report {
-    let reading = Reading { assignment: Assignment::Seeds(&sample.seeds), ..Reading::default() };
+    let reading = Reading { assignment: Assignment::Edits(&sample.clicks), ..Reading::default() };
     let request = Request { convention, ..Request::default() };
     calcium::run(&Input::new(&sample.series, &sample.volume, &[]), &request, &reading, &|| 0.0).unwrap()
 }
@@ -165,4 +165,22 @@ fn the_sample_is_a_standard_scan() {
     let report = score(sample, CONVENTIONS[0]);
     assert_eq!(report.warnings, ["No attribute says that the scan was gated: motion changes the score."]);
     assert_eq!((report.input.kvp, report.input.slice_thickness_mm), (Some(120.0), Some(3.0)));
+}
+
+#[test]
+fn the_region_to_start_from_holds_every_calcification_and_little_bone() {
+    let sample = &*SAMPLE;
+    let region = calcium::heart_region(&sample.volume);
+    for l in &sample.truth.lesions {
+        let voxel = sample.volume.grid.voxel_at(DVec3::from(l.centre_mm)).unwrap();
+        assert!(region.contains(voxel), "{} at {voxel:?} is outside of {region:?}", l.vessel);
+    }
+    let input = Input::new(&sample.series, &sample.volume, &[]);
+    let all = calcium::collect(&input, 130.0, None).unwrap();
+    let inside = all.trimmed(&sample.volume.grid, Some(region), &[]).unwrap();
+    let truth = score(sample, CONVENTIONS[0]);
+    let calcium: u32 = truth.components.iter().filter(|c| c.counted).map(|c| c.voxels).sum();
+    let bone = |n: usize| n - calcium as usize;
+    println!("{region:?}: {} of {} voxels of bone are left", bone(inside.len()), bone(all.len()));
+    assert!(4 * bone(inside.len()) < bone(all.len()), "{} of {}", bone(inside.len()), bone(all.len()));
 }

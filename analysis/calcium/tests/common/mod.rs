@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may panic")]
 
-use calcium::{Input, Reading, Report, Request};
+use calcium::{Edit, Input, Reading, Report, Request, Vessel};
 use imaging::header::Acquisition;
 use imaging::limits::Limits;
 use imaging::source::Buffer;
@@ -47,6 +47,12 @@ pub fn load<S: Source>(sources: Vec<S>) -> (Series, Volume) {
 
 pub fn buffers(files: Vec<(String, Vec<u8>)>) -> Vec<Buffer> {
     files.into_iter().map(|(name, bytes)| Buffer { name, bytes }).collect()
+}
+
+/// A click on a voxel.
+pub fn click(volume: &Volume, voxel: [u32; 3], vessel: Option<Vessel>) -> Edit {
+    let at = volume.grid.world_from_voxel().transform_point3(voxel.map(f64::from).into());
+    Edit::Assign { at_mm: at.to_array(), along: [0.0, 0.0, 1.0], depth_mm: 0.0, vessel }
 }
 
 pub fn relative(a: f64, b: f64) -> f64 {
