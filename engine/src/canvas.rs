@@ -3,8 +3,8 @@
 //! One canvas holds every panel because a WebGL2 context belongs to one canvas. A canvas keeps the first kind of
 //! context it gave, so a GPU that fails late costs the canvas; the page is then asked for a new one.
 
-use gpu_kernels::display::slice::{PanelDraw, PanelRect, cpu};
-use gpu_kernels::{ArrivedSlices, BackendKind, GpuError};
+use gpu_kernels::display::slice::{OverlayDraw, PanelDraw, PanelRect, Redraw, Shown, Source, cpu};
+use gpu_kernels::{ArrivedSlices, BackendKind, GpuError, Labels};
 use protocol::{Backend, BackendInfo, Panel, Scene};
 use web_sys::OffscreenCanvas;
 
@@ -17,7 +17,7 @@ pub enum Canvas {
     /// WebGPU or WebGL2.
     Gpu(Box<GpuCanvas>),
     /// The CPU twin; the picture is handed to a 2D context.
-    Cpu(PixelCanvas),
+    Cpu(Box<TwinCanvas>),
 }
 
 impl Canvas {
@@ -29,8 +29,8 @@ impl Canvas {
         match self {
             Self::Gpu(gpu) => gpu.draw(scene, loaded).await,
             Self::Cpu(cpu) => {
-                draw_with_twin(cpu, scene, loaded);
-                cpu.present()
+                cpu.draw(scene, loaded);
+                cpu.pixels.present()
             }
         }
     }
@@ -39,7 +39,7 @@ impl Canvas {
     pub async fn capture(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<Picture, String> {
         match self {
             Self::Gpu(gpu) => gpu.capture(scene, loaded).await,
-            Self::Cpu(cpu) => Ok(cpu.picture()),
+            Self::Cpu(cpu) => Ok(cpu.pixels.picture()),
         }
     }
 }
@@ -57,31 +57,64 @@ pub fn panel_draw<'a>(panel: &Panel, loaded: &'a [Loaded]) -> Option<(PanelDraw,
         width_px: panel.width_px,
         height_px: panel.height_px,
     };
-    Some((PanelDraw::of_view(&panel.view, &volume.grid, volume, rect, panel.window, panel.invert), series))
+    let mut draw = PanelDraw::of_view(&panel.view, &volume.grid, volume, rect, panel.window, panel.invert);
+    draw.overlay = panel
+        .overlay
+        .as_ref()
+        .and_then(|o| OverlayDraw::of_values(volume, [o.lowest, o.highest], o.region, &o.palette));
+    Some((draw, series))
 }
 
-/// Draws with the CPU twin of the slice pass.
-fn draw_with_twin(pixels: &mut PixelCanvas, scene: &Scene, loaded: &[Loaded]) {
-    let stride = scene.width_px as usize * 4;
-    let mut picture = cpu::Picture {
-        pixels: pixels.begin(scene.width_px, scene.height_px),
-        width_px: scene.width_px,
-        height_px: scene.height_px,
-        stride_bytes: stride,
-    };
-    for panel in &scene.panels {
-        let fits =
-            panel.x_px + panel.width_px <= scene.width_px && panel.y_px + panel.height_px <= scene.height_px;
-        let Some((draw, series)) = panel_draw(panel, loaded).filter(|_| fits) else { continue };
-        let volume = series.loader.volume();
-        let mut arrived = ArrivedSlices::none(volume.grid.dims()[2]);
-        for [time_index, slice] in &series.placed {
-            if *time_index == panel.time_index {
-                arrived.mark(*slice);
-            }
-        }
-        cpu::draw(&draw, volume, panel.time_index, &arrived, &mut picture);
+/// A canvas that the CPU twin of the slice pass draws on, and what is on it.
+pub struct TwinCanvas {
+    pixels: PixelCanvas,
+    shown: Shown,
+}
+
+impl TwinCanvas {
+    fn new(canvas: OffscreenCanvas) -> Result<Self, String> {
+        Ok(Self { pixels: PixelCanvas::new(canvas)?, shown: Shown::default() })
     }
+
+    /// Draws what is not on the canvas as it shall be.
+    fn draw(&mut self, scene: &Scene, loaded: &[Loaded]) {
+        let size_px = [scene.width_px, scene.height_px];
+        let panels = scene.panels.iter().filter_map(|panel| {
+            let fits = panel.x_px + panel.width_px <= scene.width_px
+                && panel.y_px + panel.height_px <= scene.height_px;
+            let (draw, series) = panel_draw(panel, loaded).filter(|_| fits)?;
+            let source = Source {
+                series: panel.series.0,
+                time_index: panel.time_index,
+                slices: arrivals(series, panel.time_index).count(),
+                labels: series.labels.as_ref().map_or(0, Labels::revision),
+            };
+            Some(((draw, source), series))
+        });
+        let (panels, series): (Vec<_>, Vec<_>) = panels.unzip();
+        let next = Shown { size_px, panels };
+        let (pixels, stale) = match self.shown.redraw(&next) {
+            Redraw::All => (self.pixels.begin(scene.width_px, scene.height_px), (0..series.len()).collect()),
+            Redraw::Some(stale) => (self.pixels.go_on(), stale),
+        };
+        let stride_bytes = scene.width_px as usize * 4;
+        let [width_px, height_px] = size_px;
+        let mut picture = cpu::Picture { pixels, width_px, height_px, stride_bytes };
+        for i in stale {
+            let ((draw, source), series) = (&next.panels[i], series[i]);
+            let volume = series.loader.volume();
+            let mut arrived = ArrivedSlices::none(volume.grid.dims()[2]);
+            arrivals(series, source.time_index).for_each(|slice| arrived.mark(slice));
+            let labels = series.labels.as_ref();
+            cpu::draw(draw, volume, source.time_index, &arrived, labels, &mut picture);
+        }
+        self.shown = next;
+    }
+}
+
+/// The slices of a time point that have arrived.
+fn arrivals(series: &Loaded, time_index: u32) -> impl Iterator<Item = u32> {
+    series.placed.iter().filter(move |[time, _]| *time == time_index).map(|[_, slice]| *slice)
 }
 
 /// What the badge says of the CPU path.
@@ -122,8 +155,11 @@ pub async fn take(
             Backend::WebGpu => BackendKind::WebGpu,
             Backend::WebGl2 => BackendKind::WebGl2,
             Backend::Cpu => {
-                let cpu = PixelCanvas::new(canvas).map_err(|why| Spoilt { backend: Backend::WebGl2, why })?;
-                return Ok(Taken { canvas: Canvas::Cpu(cpu), info: cpu_info(std::mem::take(passed_over)) });
+                let cpu = TwinCanvas::new(canvas).map_err(|why| Spoilt { backend: Backend::WebGl2, why })?;
+                return Ok(Taken {
+                    canvas: Canvas::Cpu(Box::new(cpu)),
+                    info: cpu_info(std::mem::take(passed_over)),
+                });
             }
         };
         match GpuCanvas::new(canvas.clone(), kind, copied).await {

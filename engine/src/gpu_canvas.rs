@@ -105,6 +105,11 @@ impl GpuCanvas {
                 }
             }
             copy.seen = series.placed.len();
+            // Labels that no overlay shows can wait.
+            if panel.overlay.is_some() {
+                let labels = series.labels.as_ref();
+                copy.volume.upload_labels(&self.gpu, labels).await.map_err(|e| e.to_string())?;
+            }
         }
         Ok(())
     }

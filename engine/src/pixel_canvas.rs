@@ -46,6 +46,11 @@ impl PixelCanvas {
         &mut self.rgba
     }
 
+    /// The pixels as they are shown, to be drawn over in part.
+    pub fn go_on(&mut self) -> &mut [u8] {
+        &mut self.rgba
+    }
+
     /// Takes a picture that was drawn elsewhere.
     pub fn take(&mut self, (width_px, height_px, rgba): Picture) {
         self.resize(width_px, height_px);

@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use gpu_kernels::display::slice::{PanelDraw, PanelRect, SlicePass, cpu};
-use gpu_kernels::{ArrivedSlices, Gpu, GpuVolume, VoxelFormat, wgpu};
+use gpu_kernels::display::slice::{OverlayDraw, PanelDraw, PanelRect, SlicePass, cpu};
+use gpu_kernels::{ArrivedSlices, Gpu, GpuVolume, Labels, VoxelFormat, wgpu};
 use imaging::{Volume, Voxels};
 use scene::{
     DAffine3, DMat3, DVec3, Frame, Grid, Interpolation, LengthUnit, Plane, Slab, SlabMode, View, VoiFunction,
@@ -56,21 +56,35 @@ async fn measure() -> Result<Value, Failure> {
     let mut pixels = vec![0; (SIDE * SIDE * 4) as usize];
     let arrived = ArrivedSlices::all(SIDE);
     let window = Window { center: 40.0, width: 400.0, function: VoiFunction::Linear };
+    // As calcium scoring draws it: candidates are 1 % of the voxels, and every fourth slice has lesions.
+    let mut labels = Labels::new([SIDE; 3]);
+    for z in (0..SIDE).step_by(4) {
+        labels.replace(z, (0..SIDE * SIDE).map(|i| (i / 64 % 7) as u8).collect())?;
+    }
+    copy.upload_labels(&gpu, Some(&labels)).await?;
+    let palette = std::array::from_fn(|label| [255, 40 * label.min(6) as u8, 90, 160]);
+    let overlay = OverlayDraw { lowest: 3031.0, ..OverlayDraw::everything(palette) };
+    let part = OverlayDraw { region: Some([[128, 128, 128], [384, 384, 384]]), ..overlay.clone() };
     let cases = [
-        ("axial, linear", Plane::Axial, Interpolation::Linear, 0.0),
-        ("sagittal, linear", Plane::Sagittal, Interpolation::Linear, 0.0),
-        ("axial, nearest", Plane::Axial, Interpolation::Nearest, 0.0),
-        ("axial, MIP of 20 mm", Plane::Axial, Interpolation::Linear, 20.0),
+        ("axial, linear", Plane::Axial, Interpolation::Linear, 0.0, None),
+        ("axial, linear, overlay", Plane::Axial, Interpolation::Linear, 0.0, Some(&overlay)),
+        ("sagittal, linear", Plane::Sagittal, Interpolation::Linear, 0.0, None),
+        ("sagittal, linear, overlay", Plane::Sagittal, Interpolation::Linear, 0.0, Some(&overlay)),
+        ("axial, nearest", Plane::Axial, Interpolation::Nearest, 0.0, None),
+        ("axial, MIP of 20 mm", Plane::Axial, Interpolation::Linear, 20.0, None),
+        ("axial, MIP of 20 mm, overlay", Plane::Axial, Interpolation::Linear, 20.0, Some(&overlay)),
+        ("axial, MIP of 20 mm, overlay in a box", Plane::Axial, Interpolation::Linear, 20.0, Some(&part)),
     ];
     let mut rows = Vec::new();
-    for (name, plane, interpolation, thickness) in cases {
+    for (name, plane, interpolation, thickness, overlay) in cases {
         let mut view = View::fit(plane, &volume.grid, rect.viewport());
         view.interpolation = interpolation;
         view.slab = Slab { thickness, mode: SlabMode::Mip };
         let (mut on_gpu, mut in_twin) = (Vec::new(), Vec::new());
         for run in 0..RUNS {
             view.step_slices(&volume.grid, if run % 2 == 0 { 1.0 } else { -1.0 });
-            let panel = PanelDraw::of_view(&view, &volume.grid, &volume, rect, window, false);
+            let mut panel = PanelDraw::of_view(&view, &volume.grid, &volume, rect, window, false);
+            panel.overlay = overlay.cloned();
             let begun = Instant::now();
             pass.draw(&gpu, &target, [SIDE; 2], &[(&panel, &copy)]);
             gpu.finished().await?;
@@ -82,7 +96,7 @@ async fn measure() -> Result<Value, Failure> {
                 height_px: SIDE,
                 stride_bytes: SIDE as usize * 4,
             };
-            cpu::draw(&panel, &volume, 0, &arrived, &mut picture);
+            cpu::draw(&panel, &volume, 0, &arrived, Some(&labels), &mut picture);
             in_twin.push(begun.elapsed().as_secs_f64() * 1e3);
         }
         rows.push(json!({ "case": name, "gpu_frame_ms": median(on_gpu), "cpu_twin_ms": median(in_twin) }));

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod display;
 mod gpu;
 pub mod kernels;
+mod labels;
 mod lost;
 mod readback;
 mod self_check;
@@ -17,6 +18,7 @@ mod surface;
 mod volume;
 
 pub use gpu::{BackendKind, Gpu, GpuError};
+pub use labels::{Labels, LabelsError};
 pub use readback::{ReadbackError, read_rgba8};
 pub use self_check::{CheckRow, check_kernel, self_check};
 #[cfg(target_arch = "wasm32")]

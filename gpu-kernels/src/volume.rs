@@ -8,6 +8,7 @@
 use imaging::Voxels;
 
 use crate::gpu::Gpu;
+use crate::labels::{LabelTexture, Labels};
 
 /// What a voxel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,14 @@ pub enum VolumeError {
         expected: VoxelFormat,
         /// As given.
         found: VoxelFormat,
+    },
+    /// Labels of another volume.
+    #[error("the volume has {expected:?} voxels but labels for {found:?} voxels came for it")]
+    WrongLabels {
+        /// Columns, rows, slices.
+        expected: [u32; 3],
+        /// As given.
+        found: [u32; 3],
     },
     /// The slices are not in the data or not in the volume.
     #[error("slices {first}..{end} of time point {time_index} lie outside the volume or its data")]
@@ -199,6 +208,8 @@ pub struct GpuVolume {
     texture: wgpu::Texture,
     pub(crate) view: wgpu::TextureView,
     arrived: ArrivedSlices,
+    /// Made when the first label comes.
+    labels: Option<LabelTexture>,
 }
 
 /// Texture size for a volume: its own dims where the limit allows them, wrapped otherwise.
@@ -254,7 +265,7 @@ impl GpuVolume {
             return Err(VolumeError::OutOfMemory { dims, mebibytes: bytes >> 20, reason: error.to_string() });
         }
         let view = texture.create_view(&Default::default());
-        Ok(Self { dims, format, layout, texture, view, arrived: ArrivedSlices::none(dims[2]) })
+        Ok(Self { dims, format, layout, texture, view, arrived: ArrivedSlices::none(dims[2]), labels: None })
     }
 
     /// Columns, rows, slices.
@@ -327,48 +338,94 @@ impl GpuVolume {
         self.arrived.unmark(slice);
     }
 
-    fn write(&self, gpu: &Gpu, first_texel: u64, bytes: &[u8]) {
-        let (width, height) = match self.layout {
-            Layout::Direct => (u64::from(self.dims[0]), u64::from(self.dims[1])),
-            Layout::Wrapped { width_log2, height_log2 } => (1 << width_log2, 1 << height_log2),
+    /// Brings the labels up to date: copies the slices that changed since the last time, and returns how many
+    /// those were. `None` takes all labels away.
+    pub async fn upload_labels(&mut self, gpu: &Gpu, labels: Option<&Labels>) -> Result<u32, VolumeError> {
+        let Some(labels) = labels else {
+            self.labels = None;
+            return Ok(0);
         };
-        let size = u64::from(self.format.bytes());
-        let end = first_texel + bytes.len() as u64 / size;
-        let mut at = first_texel;
-        while at < end {
-            let (x, y, z) = (at % width, at / width % height, at / (width * height));
-            let left = end - at;
-            // The largest box that starts here: part of a row, whole rows, or whole layers.
-            let extent = if x != 0 || left < width {
-                [left.min(width - x), 1, 1]
-            } else if y != 0 || left < width * height {
-                [width, (left / width).min(height - y), 1]
-            } else {
-                [width, height, left / (width * height)]
-            };
-            let texels: u64 = extent.iter().product();
-            let from = ((at - first_texel) * size) as usize;
-            gpu.queue.write_texture(
-                wgpu::TexelCopyTextureInfo {
-                    texture: &self.texture,
-                    mip_level: 0,
-                    origin: wgpu::Origin3d { x: x as u32, y: y as u32, z: z as u32 },
-                    aspect: wgpu::TextureAspect::All,
-                },
-                &bytes[from..from + (texels * size) as usize],
-                wgpu::TexelCopyBufferLayout {
-                    offset: 0,
-                    bytes_per_row: Some((extent[0] * size) as u32),
-                    rows_per_image: Some(extent[1] as u32),
-                },
-                wgpu::Extent3d {
-                    width: extent[0] as u32,
-                    height: extent[1] as u32,
-                    depth_or_array_layers: extent[2] as u32,
-                },
-            );
-            at += texels;
+        let (expected, found) = (self.dims, labels.dims());
+        if expected != found {
+            return Err(VolumeError::WrongLabels { expected, found });
         }
+        let held = match self.labels.take() {
+            Some(held) => held,
+            None if (0..found[2]).all(|slice| labels.slice(slice).is_none()) => return Ok(0),
+            None => {
+                let size = self.texture.size();
+                LabelTexture::allocate(gpu, size, found[2]).await.map_err(|reason| {
+                    let mebibytes = [size.width, size.height, size.depth_or_array_layers];
+                    let mebibytes = mebibytes.map(u64::from).iter().product::<u64>() >> 20;
+                    VolumeError::OutOfMemory { dims: self.dims, mebibytes, reason }
+                })?
+            }
+        };
+        Ok(self.labels.insert(held).update(gpu, self.layout, labels))
+    }
+
+    /// `None`: every label is 0.
+    pub(crate) fn labels(&self) -> Option<&wgpu::TextureView> {
+        self.labels.as_ref().map(|labels| &labels.view)
+    }
+
+    fn write(&self, gpu: &Gpu, first_texel: u64, bytes: &[u8]) {
+        let [columns, rows, _] = self.dims;
+        let size = self.format.bytes();
+        write_texels(gpu, &self.texture, [columns, rows], self.layout, size, first_texel, bytes);
+    }
+}
+
+/// Fills texels that follow one another, as the layout places them.
+pub(crate) fn write_texels(
+    gpu: &Gpu,
+    texture: &wgpu::Texture,
+    [columns, rows]: [u32; 2],
+    layout: Layout,
+    texel_bytes: u32,
+    first_texel: u64,
+    bytes: &[u8],
+) {
+    let (width, height) = match layout {
+        Layout::Direct => (u64::from(columns), u64::from(rows)),
+        Layout::Wrapped { width_log2, height_log2 } => (1 << width_log2, 1 << height_log2),
+    };
+    let size = u64::from(texel_bytes);
+    let end = first_texel + bytes.len() as u64 / size;
+    let mut at = first_texel;
+    while at < end {
+        let (x, y, z) = (at % width, at / width % height, at / (width * height));
+        let left = end - at;
+        // The largest box that starts here: part of a row, whole rows, or whole layers.
+        let extent = if x != 0 || left < width {
+            [left.min(width - x), 1, 1]
+        } else if y != 0 || left < width * height {
+            [width, (left / width).min(height - y), 1]
+        } else {
+            [width, height, left / (width * height)]
+        };
+        let texels: u64 = extent.iter().product();
+        let from = ((at - first_texel) * size) as usize;
+        gpu.queue.write_texture(
+            wgpu::TexelCopyTextureInfo {
+                texture,
+                mip_level: 0,
+                origin: wgpu::Origin3d { x: x as u32, y: y as u32, z: z as u32 },
+                aspect: wgpu::TextureAspect::All,
+            },
+            &bytes[from..from + (texels * size) as usize],
+            wgpu::TexelCopyBufferLayout {
+                offset: 0,
+                bytes_per_row: Some((extent[0] * size) as u32),
+                rows_per_image: Some(extent[1] as u32),
+            },
+            wgpu::Extent3d {
+                width: extent[0] as u32,
+                height: extent[1] as u32,
+                depth_or_array_layers: extent[2] as u32,
+            },
+        );
+        at += texels;
     }
 }
 

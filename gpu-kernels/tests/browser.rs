@@ -106,7 +106,7 @@ fn draw_on_cpu(volume: &Volume) -> Vec<u8> {
     };
     cpu::clear(&mut picture);
     for panel in panels(volume) {
-        cpu::draw(&panel, volume, 0, &ArrivedSlices::all(30), &mut picture);
+        cpu::draw(&panel, volume, 0, &ArrivedSlices::all(30), None, &mut picture);
     }
     pixels
 }

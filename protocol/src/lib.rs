@@ -111,6 +111,22 @@ pub struct Panel {
     pub invert: bool,
     /// Which time point of a dynamic series; 0 for others.
     pub time_index: u32,
+    /// Voxels to be shown in colour.
+    pub overlay: Option<Overlay>,
+}
+
+/// Marks voxels by value, place and label: those whose value lies in a range, that lie in a box and whose label (the
+/// engine holds them; 0 where it holds none) has a colour. A slab shows the highest label along the view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// In the series' unit, inclusive; infinite for every value.
+    pub lowest: f64,
+    pub highest: f64,
+    /// First voxel, and the one past the last along each axis; `None` for the whole volume.
+    pub region: Option<[[u32; 3]; 2]>,
+    /// Red, green, blue, alpha of the labels 0 to 15; labels above take the last one's. Alpha 0, or no entry: not
+    /// marked.
+    pub palette: Vec<[u8; 4]>,
 }
 
 /// From the engine to the page.

@@ -8,6 +8,7 @@ override COLOUR: bool = false;   // red, green, blue
 override LINEAR: bool = true;    // interpolate between voxels
 override MASKED: bool = true;    // some voxels may hold no measurement
 override SLAB: bool = true;      // more than one sample along the view
+override OVERLAY: bool = false;  // marked voxels in their colour
 
 // params.mode.x
 const FORMAT_INTEGER: u32 = 0u;
@@ -27,6 +28,11 @@ const BIT_EMPTY: u32 = 2u;    // nothing of the volume can be seen
 
 @group(0) @binding(1) var volume: texture_3d<i32>;
 @group(0) @binding(2) var table: texture_2d<u32>;
+/// One texel where there are no labels.
+@group(0) @binding(3) var labels: texture_3d<u32>;
+
+/// Entries of the palette.
+const COLOURS: u32 = 16u;
 
 struct Sample {
     value: f32,
@@ -60,7 +66,10 @@ fn has_arrived(slice: i32) -> bool {
 
 /// A voxel that may hold no measurement: not arrived, padding, or not a finite number.
 fn load_masked(voxel: vec3<i32>) -> Sample {
-    let texel = load(voxel);
+    return masked(voxel, load(voxel));
+}
+
+fn masked(voxel: vec3<i32>, texel: i32) -> Sample {
     // Told from the bits: shader compilers may assume that no float is NaN.
     if params.mode.x == FORMAT_FLOAT && (texel & 0x7f800000) == 0x7f800000 {
         return Sample(0.0, false);
@@ -142,19 +151,20 @@ fn sample_at(position: Fixed3) -> Sample {
     return Sample(value_of(load(position.hi)), true);
 }
 
-/// First and last sample that may lie inside: bounds from f32, widened by what f32 may be wrong.
-fn sample_range(first: Fixed3, away: Fixed3, count: i32) -> vec2<i32> {
+/// First and last sample that may lie between two voxels: bounds from f32, widened by what f32 may be wrong.
+fn sample_range(first: Fixed3, away: Fixed3, count: i32, low: vec3<i32>, end: vec3<i32>) -> vec2<i32> {
     let p = fixed_approximate(first);
     let d = fixed_approximate(away);
-    let dims = vec3<f32>(params.dims.xyz);
+    let lower = vec3<f32>(low);
+    let upper = vec3<f32>(end);
     var lo = 0.0;
     var hi = f32(count - 1);
     for (var axis = 0; axis < 3; axis++) {
         let step = abs(d[axis]);
         if step > 1e-6 {
-            let slack = 2.0 + (abs(p[axis]) + dims[axis]) * 1e-6 / step;
-            let enter = -p[axis] / d[axis];
-            let leave = (dims[axis] - p[axis]) / d[axis];
+            let slack = 2.0 + (abs(p[axis]) + upper[axis]) * 1e-6 / step;
+            let enter = (lower[axis] - p[axis]) / d[axis];
+            let leave = (upper[axis] - p[axis]) / d[axis];
             lo = max(lo, min(enter, leave) - slack);
             hi = min(hi, max(enter, leave) + slack);
         }
@@ -163,7 +173,7 @@ fn sample_range(first: Fixed3, away: Fixed3, count: i32) -> vec2<i32> {
 }
 
 fn sample_slab(first: Fixed3, away: Fixed3, count: i32) -> Sample {
-    let range = sample_range(first, away, count);
+    let range = sample_range(first, away, count, vec3<i32>(0), params.dims.xyz);
     var position = fixed_add(first, fixed_times(away, u32(range.x)));
     var result = 0.0;
     var samples = 0.0;
@@ -192,6 +202,57 @@ fn sample_slab(first: Fixed3, away: Fixed3, count: i32) -> Sample {
         result = result / samples;
     }
     return Sample(result, true);
+}
+
+/// 1 + the label of the voxel nearest to a position if it is marked, else 0. Positions outside the volume are
+/// outside the box.
+fn mark_at(position: Fixed3) -> u32 {
+    let voxel = position.hi;
+    if any(voxel < params.box_from.xyz) || any(voxel >= params.box_to.xyz) {
+        return 0u;
+    }
+    let texel = load(voxel);
+    // Compared as whole numbers: adapters may flush tiny floats to 0. The bits of floats of one sign are ordered;
+    // with the others flipped, negative ones lie below.
+    var key = texel;
+    if params.mode.x == FORMAT_FLOAT {
+        key = texel ^ bitcast<i32>(bitcast<u32>(texel >> 31u) >> 1u);
+    }
+    if key < params.overlay.x || key > params.overlay.y {
+        return 0u;
+    }
+    if MASKED {
+        if !masked(voxel, texel).valid {
+            return 0u;
+        }
+    }
+    var label = 0u;
+    if params.overlay.z == 1 {
+        label = min(textureLoad(labels, texel_of(voxel), 0).x, COLOURS - 1u);
+    }
+    if params.palette[label].w == 0.0 {
+        return 0u;
+    }
+    return label + 1u;
+}
+
+/// The highest mark along a ray, in its own walk: what lies outside the box is not even visited.
+fn mark_along(first: Fixed3, away: Fixed3, count: i32) -> u32 {
+    let range = sample_range(first, away, count, params.box_from.xyz, params.box_to.xyz);
+    var position = fixed_add(first, fixed_times(away, u32(range.x)));
+    var mark = 0u;
+    for (var k = range.x; k <= range.y; k++) {
+        mark = max(mark, mark_at(position));
+        position = fixed_add(position, away);
+    }
+    return mark;
+}
+
+/// A grey level under the colour of a mark. Products of levels are whole numbers, exact in f32.
+fn paint_over(grey: f32, mark: u32) -> vec3<f32> {
+    let paint = params.palette[mark - 1u];
+    let sum = vec3<f32>(grey * (255.0 - paint.w)) + paint.xyz * paint.w;
+    return floor(sum * (1.0 / 255.0) + vec3<f32>(0.5));
 }
 
 /// PS3.3 C.11.2, with rescale and window already folded into one centre and scale by the host.
@@ -275,5 +336,16 @@ fn draw(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     }
     let grey = grey_of(s.value);
     let shown = select(grey, 255.0 - grey, (params.mode.w & BIT_INVERT) != 0u);
+    if OVERLAY {
+        var mark = 0u;
+        if SLAB {
+            mark = mark_along(first, Fixed3(params.away_hi.xyz, params.away_lo.xyz), params.dims.w);
+        } else {
+            mark = mark_at(first);
+        }
+        if mark > 0u {
+            return vec4<f32>(paint_over(shown, mark) / 255.0, 1.0);
+        }
+    }
     return vec4<f32>(vec3<f32>(shown / 255.0), 1.0);
 }

@@ -27,6 +27,14 @@ struct Params {
     background: vec4<f32>,
     /// One bit per slice (or group of slices) that has arrived.
     arrived: array<vec4<u32>, 16>,
+    /// Overlay: lowest and highest marked texel (of floats, the bits in their order), 1 where there are labels,
+    /// unused.
+    overlay: vec4<i32>,
+    /// First voxel of the overlay's box and the one past its last, inside the volume.
+    box_from: vec4<i32>,
+    box_to: vec4<i32>,
+    /// Levels of red, green, blue, alpha of each label.
+    palette: array<vec4<f32>, 16>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -36,6 +36,7 @@ pub fn scene_of(w: &Workspace) -> Scene {
                 window: p.window,
                 invert: p.invert,
                 time_index: p.time_index,
+                overlay: None,
             })
         })
         .collect();

@@ -2,6 +2,7 @@
 //!
 //! The series asked for last comes first; one asked for earlier goes on when it is complete.
 
+use gpu_kernels::Labels;
 use imaging::VolumeLoader;
 use protocol::{Event, SeriesId};
 
@@ -17,6 +18,8 @@ pub struct Loaded {
     pub total: u32,
     /// `[time_index, slice]` in the order of arrival: what a GPU copy has not seen yet is the tail.
     pub placed: Vec<[u32; 2]>,
+    /// What the overlay of a panel colours by.
+    pub labels: Option<Labels>,
     told_ms: f64,
 }
 
@@ -42,7 +45,8 @@ impl Session {
         match catalog.loader(index) {
             Ok(loader) => {
                 let total = loader.total() as u32;
-                self.loaded.push(Loaded { series, loader, done: 0, total, placed: Vec::new(), told_ms: 0.0 });
+                let (placed, labels) = (Vec::new(), None);
+                self.loaded.push(Loaded { series, loader, done: 0, total, placed, labels, told_ms: 0.0 });
                 self.announce(self.loaded.len() - 1);
             }
             Err(error) => link::problem(&error.to_string()),

@@ -3,6 +3,8 @@
 //! Sizes differ per axis and spacings are unequal, so that a swapped axis cannot pass; each rule of the pass
 //! has a case in which breaking it changes many pixels.
 
+mod overlays;
+
 use std::sync::Arc;
 
 use imaging::volume::{Padding, Rescale, VoiLut};
@@ -13,9 +15,11 @@ use scene::{
 };
 
 use super::{GreyMap, PanelDraw, PanelRect};
+use crate::labels::Labels;
 use crate::volume::ArrivedSlices;
 
 /// One picture: panels of one volume on one target.
+#[derive(Clone)]
 pub struct Case {
     /// Told when it fails.
     pub name: String,
@@ -23,6 +27,8 @@ pub struct Case {
     pub volume: Volume,
     /// Which slices there are.
     pub arrived: ArrivedSlices,
+    /// Of the volume.
+    pub labels: Option<Labels>,
     /// How.
     pub panels: Vec<PanelDraw>,
     /// Target size in pixels.
@@ -86,6 +92,7 @@ impl List {
             name: name.to_owned(),
             volume,
             arrived,
+            labels: None,
             panels: vec![panel],
             target_px: TARGET,
             texture_limit: None,
@@ -124,6 +131,7 @@ pub fn cases() -> Vec<Case> {
     let _ = greys(&mut list);
     let _ = masks(&mut list);
     let _ = extremes(&mut list);
+    let _ = overlays::add(&mut list);
     list.0
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn draw_on_cpu(case: &Case) -> Vec<u8> {
     let mut picture =
         cpu::Picture { pixels: &mut pixels, width_px, height_px, stride_bytes: width_px as usize * 4 };
     for panel in &case.panels {
-        cpu::draw(panel, &case.volume, 0, &case.arrived, &mut picture);
+        cpu::draw(panel, &case.volume, 0, &case.arrived, case.labels.as_ref(), &mut picture);
     }
     pixels
 }
@@ -52,6 +52,7 @@ pub(crate) async fn draw_on_gpu(gpu: &Gpu, pass: &mut SlicePass, case: &Case) ->
     for z in (0..dims[2]).filter(|z| case.arrived.contains(*z)) {
         volume.upload_slices(gpu, &case.volume.voxels, 0, z, 1).map_err(|e| e.to_string())?;
     }
+    volume.upload_labels(gpu, case.labels.as_ref()).await.map_err(|e| e.to_string())?;
     let [width, height] = case.target_px;
     let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
         label: Some("picture"),

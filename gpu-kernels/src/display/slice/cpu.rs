@@ -4,14 +4,17 @@
 //! along rows, positions are stepped by adding, and only the part of a row that lies inside is visited, which
 //! whole-number positions make exact.
 
+mod mark;
 mod sample;
 
 use imaging::{Volume, Voxels};
 use scene::{DVec3, Interpolation, SlabMode};
 
+use self::mark::Marker;
 use self::sample::{Float, Sampler, Stored};
 use super::{GreyMap, PanelDraw, Samples};
 use crate::display::BACKGROUND;
+use crate::labels::Labels;
 use crate::volume::ArrivedSlices;
 
 /// A picture to draw into: RGBA, 8 bits each, rows `stride_bytes` apart.
@@ -70,22 +73,26 @@ pub fn clear(picture: &mut Picture<'_>) {
 }
 
 /// Draws one panel of one time point. Other parts of the picture stay as they are.
+///
+/// `labels` are the volume's, if it has any; they show where the panel has an overlay.
 pub fn draw(
     panel: &PanelDraw,
     volume: &Volume,
     time_index: u32,
     arrived: &ArrivedSlices,
+    labels: Option<&Labels>,
     picture: &mut Picture<'_>,
 ) {
     let count: usize = panel.dims.iter().map(|&n| n as usize).product();
     let start = time_index as usize * count;
     let range = start..start + count;
     match &volume.voxels {
-        Voxels::I16(v) => draw_grey(panel, v.get(range), arrived, picture),
-        Voxels::U16(v) => draw_grey(panel, v.get(range), arrived, picture),
+        Voxels::I16(v) => draw_grey(panel, v.get(range), arrived, labels, picture),
+        Voxels::U16(v) => draw_grey(panel, v.get(range), arrived, labels, picture),
         // Floats tell by themselves whether they are a measurement.
         Voxels::F32(v) => {
-            draw_grey(panel, v.get(range).map(bytemuck::cast_slice::<f32, Float>), arrived, picture);
+            let voxels = v.get(range).map(bytemuck::cast_slice::<f32, Float>);
+            draw_grey(panel, voxels, arrived, labels, picture);
         }
         Voxels::Rgba8(v) => draw_colour(panel, v.get(range), arrived, picture),
     }
@@ -125,6 +132,7 @@ fn draw_grey<T: Stored>(
     panel: &PanelDraw,
     voxels: Option<&[T]>,
     arrived: &ArrivedSlices,
+    labels: Option<&Labels>,
     picture: &mut Picture<'_>,
 ) {
     let rows: Vec<_> = panel_rows(panel, picture).collect();
@@ -133,8 +141,10 @@ fn draw_grey<T: Stored>(
     };
     let arrived: Vec<bool> = (0..panel.dims[2]).map(|z| arrived.contains(z)).collect();
     let sampler = Sampler::new(panel, voxels, &arrived);
+    let marker = panel.overlay.as_ref().map(|overlay| Marker::new(overlay, panel.dims, &sampler, labels));
     let walk = Walk::new(panel, &samples);
     let draw_some = |rows: Vec<(usize, &mut [u8])>| {
+        let mut marks = vec![0; if marker.is_some() { panel.rect.width_px as usize } else { 0 }];
         let mut slab = SlabRow::new(panel.rect.width_px as usize, panel.stored_slab_mode());
         for (y, row) in rows {
             let width = row.len() / 4;
@@ -142,7 +152,7 @@ fn draw_grey<T: Stored>(
             let start = add(walk.origin, walk.down, y as i64);
             for k in 0..samples.count {
                 let at = add(start, walk.away, i64::from(k));
-                let (from, to) = inside(at, walk.right, panel.dims, width);
+                let (from, to) = inside(at, walk.right, [[0; 3], panel.dims], width);
                 if from < to {
                     let first = add(at, walk.right, from as i64);
                     sampler.run(first, walk.right, &mut slab.line[from..to]);
@@ -150,6 +160,14 @@ fn draw_grey<T: Stored>(
                 }
             }
             slab.write(panel, row);
+            if let Some(marker) = &marker {
+                let marks = &mut marks[..width];
+                marks.fill(0);
+                for k in 0..samples.count {
+                    marker.run(add(start, walk.away, i64::from(k)), walk.right, marks);
+                }
+                marker.paint(marks, row);
+            }
         }
     };
     in_parallel(rows, draw_some);
@@ -180,19 +198,19 @@ where
     work(rows);
 }
 
-/// First and one past the last pixel of a row whose sample lies inside the volume.
-fn inside(start: [i64; 3], right: [i64; 3], dims: [u32; 3], width: usize) -> (usize, usize) {
+/// First and one past the last pixel of a row whose sample lies in a box of voxels (from, to).
+fn inside(start: [i64; 3], right: [i64; 3], region: [[u32; 3]; 2], width: usize) -> (usize, usize) {
     let (mut from, mut to) = (0i64, width as i64);
     for axis in 0..3 {
-        // 0 <= start + x * right <= last, in whole numbers
-        let last = i64::from(dims[axis]) * ONE - 1;
+        // first <= start + x * right <= last, in whole numbers
+        let [first, last] = [i64::from(region[0][axis]) * ONE, i64::from(region[1][axis]) * ONE - 1];
         let (p, step) = (start[axis], right[axis]);
         if step == 0 {
-            if p < 0 || p > last {
+            if p < first || p > last {
                 return (0, 0);
             }
         } else {
-            let (enter, leave) = if step > 0 { (-p, last - p) } else { (p - last, p) };
+            let (enter, leave) = if step > 0 { (first - p, last - p) } else { (p - last, p - first) };
             let step = step.abs();
             from = from.max(ceil_div(enter, step));
             to = to.min(leave.div_euclid(step) + 1);
@@ -300,7 +318,7 @@ fn draw_colour(
     let [nx, ny, _] = panel.dims.map(|n| n as usize);
     for (y, row) in rows {
         let start = add(walk.origin, walk.down, y as i64);
-        let (from, to) = inside(start, walk.right, panel.dims, row.len() / 4);
+        let (from, to) = inside(start, walk.right, [[0; 3], panel.dims], row.len() / 4);
         for (x, pixel) in row.chunks_exact_mut(4).enumerate() {
             pixel.copy_from_slice(&BACKGROUND);
             let at = add(start, walk.right, x as i64);
@@ -328,7 +346,7 @@ mod tests {
 
     #[test]
     fn inside_is_exact_at_both_ends() {
-        let dims = [4, 4, 4];
+        let dims = [[0; 3], [4, 4, 4]];
         let middle = [ONE, ONE, ONE];
         // Steps of half a voxel from -1: inside from 0 to 3.5 (plus half a voxel already in the position).
         let start = [-ONE, ONE, ONE];
@@ -345,5 +363,11 @@ mod tests {
             let is_inside = (0..3).all(|i| at[i] >= 0 && at[i] < 4 * ONE);
             assert_eq!(is_inside, (from as i64..to as i64).contains(&x), "pixel {x}");
         }
+        // A box within the volume: from 1 inclusive to 3 exclusive along each axis, both ways.
+        let part = [[1; 3], [3; 3]];
+        assert_eq!(inside([-ONE, ONE, 3 * ONE - 1], [HALF, 0, 0], part, 100), (4, 8));
+        assert_eq!(inside([3 * ONE, ONE, ONE], [-HALF, 0, 0], part, 100), (1, 5));
+        assert_eq!(inside([ONE, ONE - 1, ONE], [HALF, 0, 0], part, 100), (0, 0));
+        assert_eq!(inside(middle, [HALF, 0, 0], [[2; 3], [2; 3]], 100), (0, 0));
     }
 }

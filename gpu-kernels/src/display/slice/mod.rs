@@ -12,12 +12,23 @@
 //!   thickness. Maximum, minimum and mean leave out samples without a value; with none there is background.
 //! - Rescale and window act on the sampled value; grey = floor(255 y + 0.5); inversion is 255 - grey. Colour
 //!   is shown as it is stored (interpolated per channel, a plane even where a slab is asked for).
+//! - An overlay marks samples, by the nearest voxel whatever the interpolation: a voxel is marked if it holds a
+//!   measurement, lies in the overlay's box (from inclusive, to exclusive), its stored value lies in the range
+//!   (both ends inclusive) and the palette's alpha for its label is above 0. A label is at most 15, greater ones
+//!   count as 15, and without labels every voxel has label 0.
+//! - Where the sample of a plane is marked, or any sample of a slab, the pixel is grey (after window and inversion)
+//!   under the palette's colour: floor((grey (255 - a) + colour a) / 255 + 0.5). Of a slab's marked samples the one
+//!   with the highest label decides, whatever the mode. Colour volumes have no overlay.
 
 mod cases;
 mod check;
 pub mod cpu;
+mod overlay;
+#[cfg(test)]
+mod overlay_tests;
 pub(crate) mod params;
 mod pass;
+mod redraw;
 #[cfg(test)]
 mod truth_tests;
 
@@ -29,8 +40,10 @@ use scene::{DAffine3, DVec3, Grid, Interpolation, Slab, SlabMode, View, Viewport
 
 pub use cases::{Case, cases};
 pub(crate) use check::check;
+pub use overlay::{COLOURS, OverlayDraw, stored_range};
 pub use params::Params;
 pub use pass::SlicePass;
+pub use redraw::{Redraw, Shown, Source};
 
 use crate::compare::Tolerance;
 
@@ -93,6 +106,8 @@ pub struct PanelDraw {
     pub grey: GreyMap,
     /// Exchange black and white (MONOCHROME1, or the reader's wish; both cancel).
     pub invert: bool,
+    /// Voxels to be shown in colour.
+    pub overlay: Option<OverlayDraw>,
 }
 
 impl PanelDraw {
@@ -120,6 +135,7 @@ impl PanelDraw {
                 _ => GreyMap::Window(window),
             },
             invert: invert != volume.monochrome1,
+            overlay: None,
         }
     }
 

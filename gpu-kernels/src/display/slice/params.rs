@@ -6,6 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 use scene::{DVec3, Interpolation, SlabMode, VoiFunction, Window};
 
+use super::overlay::{COLOURS, OverlayDraw, float_key};
 use super::{GreyMap, PanelDraw};
 use crate::display::BACKGROUND;
 use crate::volume::{ArrivedSlices, GpuVolume, Layout, VoxelFormat};
@@ -27,6 +28,7 @@ pub(crate) struct Variant {
     pub(crate) linear: bool,
     pub(crate) masked: bool,
     pub(crate) slab: bool,
+    pub(crate) overlay: bool,
 }
 
 impl Variant {
@@ -38,24 +40,26 @@ impl Variant {
             linear: panel.interpolation == Interpolation::Linear,
             masked: panel.padding.is_some() || format == VoxelFormat::F32 || !arrived.is_complete(),
             slab: panel.samples(colour).is_some_and(|samples| samples.count > 1),
+            overlay: panel.overlay.is_some() && !colour,
         }
     }
 
     /// All that there are.
     #[cfg(all(test, not(target_arch = "wasm32")))]
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..16).map(|bits| Self {
+        (0..32).map(|bits| Self {
             colour: bits & 1 != 0,
             linear: bits & 2 != 0,
             masked: bits & 4 != 0,
             slab: bits & 8 != 0,
+            overlay: bits & 16 != 0,
         })
     }
 
     /// As wgpu and naga take them.
-    pub(crate) fn constants(self) -> [(&'static str, f64); 4] {
-        let Self { colour, linear, masked, slab } = self;
-        [("COLOUR", colour), ("LINEAR", linear), ("MASKED", masked), ("SLAB", slab)]
+    pub(crate) fn constants(self) -> [(&'static str, f64); 5] {
+        let Self { colour, linear, masked, slab, overlay } = self;
+        [("COLOUR", colour), ("LINEAR", linear), ("MASKED", masked), ("SLAB", slab), ("OVERLAY", overlay)]
             .map(|(name, on)| (name, f64::from(u8::from(on))))
     }
 }
@@ -81,6 +85,10 @@ pub struct Params {
     pub padding_and_table: [f32; 4],
     pub background: [f32; 4],
     pub arrived: [[u32; 4]; 16],
+    pub overlay: [i32; 4],
+    pub box_from: [i32; 4],
+    pub box_to: [i32; 4],
+    pub palette: [[f32; 4]; COLOURS],
 }
 
 /// Names and offsets of the fields, for the test against the WGSL.
@@ -106,7 +114,11 @@ pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
         voi,
         padding_and_table,
         background,
-        arrived
+        arrived,
+        overlay,
+        box_from,
+        box_to,
+        palette
     )
 }
 
@@ -125,10 +137,13 @@ fn fixed(v: DVec3) -> [i64; 3] {
 impl Params {
     /// For a panel of this volume. `table_size`: texels of the VOI table in use.
     pub(crate) fn new(panel: &PanelDraw, volume: &GpuVolume, table_size: [u32; 2]) -> Self {
-        Self::of_parts(panel, volume.format(), volume.layout(), volume.arrived(), table_size)
+        let mut params =
+            Self::of_parts(panel, volume.format(), volume.layout(), volume.arrived(), table_size);
+        params.overlay[2] = i32::from(volume.labels().is_some());
+        params
     }
 
-    pub(crate) fn of_parts(
+    fn of_parts(
         panel: &PanelDraw,
         format: VoxelFormat,
         layout: Layout,
@@ -171,6 +186,9 @@ impl Params {
             params.mode[3] |= BIT_INVERT;
         }
         params.map_grey(panel, format.bias());
+        if let Some(overlay) = &panel.overlay {
+            params.mark(overlay, panel.dims, format);
+        }
         params
     }
 
@@ -189,6 +207,24 @@ impl Params {
         (self.away_hi, self.away_lo) = words(away);
         let [columns, rows, slices] = panel.dims.map(|n| n as i32);
         self.dims = [columns, rows, slices, samples.count as i32];
+    }
+
+    fn mark(&mut self, overlay: &OverlayDraw, dims: [u32; 3], format: VoxelFormat) {
+        let OverlayDraw { lowest, highest, palette, .. } = overlay;
+        let [low, high] = if lowest.is_nan() || highest.is_nan() {
+            [i32::MAX, i32::MIN]
+        } else if format == VoxelFormat::F32 {
+            // -0 equals 0 but has a key of its own: the range takes both or neither.
+            [float_key(if *lowest == 0.0 { -0.0 } else { *lowest }), float_key(*highest + 0.0)]
+        } else {
+            // Casts saturate, so infinite ends become the first and the last number.
+            let texel = |stored: f32| f64::from(stored) - format.bias();
+            [texel(*lowest).ceil() as i32, texel(*highest).floor() as i32]
+        };
+        (self.overlay[0], self.overlay[1]) = (low, high);
+        let [from, to] = overlay.region_within(dims).map(|[x, y, z]| [x as i32, y as i32, z as i32, 0]);
+        (self.box_from, self.box_to) = (from, to);
+        self.palette = palette.map(|colour| colour.map(f32::from));
     }
 
     fn map_grey(&mut self, panel: &PanelDraw, bias: f64) {

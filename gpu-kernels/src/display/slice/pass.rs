@@ -9,6 +9,7 @@ use super::params::Variant;
 use super::{GreyMap, PanelDraw, PanelRect, Params};
 use crate::display::BACKGROUND;
 use crate::gpu::Gpu;
+use crate::labels::LabelTexture;
 use crate::volume::{GpuVolume, Layout};
 
 /// Columns of the texture that holds a VOI table: 65,536 entries, the most a table can have, make a square.
@@ -30,6 +31,8 @@ pub struct SlicePass {
     pipelines: HashMap<(bool, Variant), wgpu::RenderPipeline>,
     /// Stands in where a window is used, and first in the row of tables that were uploaded.
     tables: Vec<Table>,
+    /// Stands in where a volume has no labels.
+    no_labels: wgpu::TextureView,
 }
 
 impl SlicePass {
@@ -59,6 +62,7 @@ impl SlicePass {
                 ),
                 entry(1, texture(wgpu::TextureSampleType::Sint, wgpu::TextureViewDimension::D3)),
                 entry(2, texture(wgpu::TextureSampleType::Uint, wgpu::TextureViewDimension::D2)),
+                entry(3, texture(wgpu::TextureSampleType::Uint, wgpu::TextureViewDimension::D3)),
             ],
         });
         let module = |shader: &shaders::Shader| {
@@ -73,6 +77,7 @@ impl SlicePass {
             wrapped: module(&shaders::SLICE_WRAPPED),
             pipelines: HashMap::new(),
             tables: vec![make_table(gpu, None)],
+            no_labels: LabelTexture::none(gpu),
             layout,
         }
     }
@@ -141,6 +146,7 @@ impl SlicePass {
     fn bind(&mut self, gpu: &Gpu, panel: &PanelDraw, volume: &GpuVolume) -> wgpu::BindGroup {
         let at = self.table(gpu, &panel.grey);
         let table = &self.tables[at];
+        let labels = volume.labels().unwrap_or(&self.no_labels);
         let params = Params::new(panel, volume, table.size);
         // A buffer per draw: writing one twice before a submit would leave both draws with the second content.
         let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -158,6 +164,7 @@ impl SlicePass {
                 entry(0, buffer.as_entire_binding()),
                 entry(1, wgpu::BindingResource::TextureView(&volume.view)),
                 entry(2, wgpu::BindingResource::TextureView(&table.view)),
+                entry(3, wgpu::BindingResource::TextureView(labels)),
             ],
         })
     }

@@ -21,7 +21,7 @@ fn grey_picture(panel: &PanelDraw, volume: &Volume, arrived: &ArrivedSlices) -> 
     let mut pixels = vec![77; (w * h * 4) as usize];
     let mut picture =
         Picture { pixels: &mut pixels, width_px: w, height_px: h, stride_bytes: w as usize * 4 };
-    draw(panel, volume, 0, arrived, &mut picture);
+    draw(panel, volume, 0, arrived, None, &mut picture);
     assert!(pixels.chunks_exact(4).all(|p| p[0] == p[1] && p[1] == p[2] && p[3] == 255));
     pixels.chunks_exact(4).map(|p| p[0]).collect()
 }

@@ -204,6 +204,17 @@ impl<'a, T: Stored> Sampler<'a, T> {
         self.voxels[x + y * self.strides[1] + z * self.strides[2]].value()
     }
 
+    /// The number of a voxel; NaN if it is not finite.
+    #[inline(always)]
+    pub(super) fn stored(&self, [x, y, z]: [usize; 3]) -> f32 {
+        self.load(x, y, z)
+    }
+
+    /// Whether a voxel's number says something.
+    pub(super) fn holds_measurement(&self, [x, y, z]: [usize; 3]) -> bool {
+        !self.checked(x + y * self.strides[1] + z * self.strides[2]).is_nan()
+    }
+
     fn nearest(&self, at: [i64; 3]) -> f32 {
         let [x, y, z] = at.map(|p| (p >> 32) as usize);
         self.load(x, y, z)
