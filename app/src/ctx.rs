@@ -71,6 +71,8 @@ pub struct Ctx {
     pub link: StoredValue<Option<Link>, LocalStorage>,
     pub outbox: StoredValue<Outbox>,
     pub queries: StoredValue<Queries>,
+    /// Counts questions about a score.
+    pub asked_scores: StoredValue<u32>,
     notice_count: StoredValue<u32>,
 }
 
@@ -96,6 +98,7 @@ impl Ctx {
             link: StoredValue::new_local(None),
             outbox: StoredValue::new(Outbox::default()),
             queries: StoredValue::new(Queries::default()),
+            asked_scores: StoredValue::new(0),
             notice_count: StoredValue::new(0),
         }
     }
@@ -183,6 +186,7 @@ impl Ctx {
                 }
                 self.toggle(Dialog::SelfCheck);
             }
+            Action::Calcium => self.toggle_calcium(),
             Action::ToggleStudies => self.studies_open.update(|open| *open = !*open),
             Action::ToggleInspector => self.inspector_open.update(|open| *open = !*open),
             Action::StepSeries(n) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use protocol::Event;
 
+use crate::calcium;
 use crate::ctx::Ctx;
 use crate::state::library::Thumbnail;
 use crate::state::measurement;
@@ -41,6 +42,7 @@ pub fn take(ctx: Ctx, event: Event) {
         }),
         Event::Opened { series, info } => {
             let wanted = ctx.wanted.get_untracked() == Some(series);
+            let known = info.clone();
             ctx.workspace.update(|w| {
                 w.learn(series, info);
                 let on_screen = w.panels.iter().any(|p| p.series == series);
@@ -49,6 +51,7 @@ pub fn take(ctx: Ctx, event: Event) {
                 }
             });
             ctx.outbox.update_value(|o| o.forget());
+            calcium::offered(ctx, series, &known);
         }
         Event::Loaded { series, done, total } => {
             ctx.library.update(|l| {
@@ -99,7 +102,26 @@ pub fn take(ctx: Ctx, event: Event) {
             e.rows = rows;
             e.checking = !done;
         }),
-        // For the end-to-end tests, which listen to the worker themselves.
+        Event::Calcium { query, series, outcome } => {
+            let told = ctx
+                .workspace
+                .try_update(|w| w.desks.get_mut(&series).and_then(|d| d.answer(query, outcome)))
+                .flatten();
+            if let Some(text) = told {
+                ctx.notify(text);
+            }
+        }
+        Event::File { name, mime, bytes, .. } => {
+            if calcium::keep(&name, &mime, &bytes).is_err() {
+                ctx.notify("The file could not be kept: the browser refused the download.");
+            }
+        }
+        // Others are for the end-to-end tests, which listen to the worker themselves.
+        Event::Captured { query, width, height, rgba } if query == calcium::PICTURE => {
+            if calcium::save_picture(ctx, width, height, &rgba).is_err() {
+                ctx.notify("The picture could not be kept: the browser made no image of it.");
+            }
+        }
         Event::Captured { .. } => {}
         Event::Recovered { after_ms } => {
             ctx.outbox.update_value(|o| o.forget());

@@ -58,6 +58,7 @@ fn tick(ctx: Ctx, last_ms: StoredValue<Option<f64>>) {
         ctx.send(Command::Draw { scene });
         ctx.engine.update(|e| e.sent = generation);
     }
+    ask_score(ctx);
     let hover = ctx.hover.get_untracked();
     let commands = ctx.workspace.with_untracked(|w| {
         ctx.queries.try_update_value(|q| {
@@ -67,5 +68,20 @@ fn tick(ctx: Ctx, last_ms: StoredValue<Option<f64>>) {
     });
     for command in commands.unwrap_or_default() {
         ctx.send(command);
+    }
+}
+
+/// The newest decisions of a calcium reading, once every slice is there and the last answer has come.
+fn ask_score(ctx: Ctx) {
+    let series = ctx.workspace.with_untracked(|w| w.desk().map(|d| d.series));
+    if !series.is_some_and(|s| ctx.library.with_untracked(|l| l.complete(s))) {
+        return;
+    }
+    let query = ctx.asked_scores.get_value() + 1;
+    // Asking changes nothing that is shown.
+    let task = ctx.workspace.try_maybe_update(|w| (false, w.desk_mut().and_then(|d| d.next_task(query)))).flatten();
+    if let Some(task) = task {
+        ctx.asked_scores.set_value(query);
+        ctx.send(Command::Calcium { query, task });
     }
 }

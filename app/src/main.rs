@@ -1,6 +1,7 @@
 //! The page: Leptos, client side. Holds all view state and no pixel.
 //! Pixels live in the engine worker; this thread lays out and asks.
 
+mod calcium;
 mod ctx;
 mod engine_link;
 mod events;

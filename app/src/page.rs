@@ -72,7 +72,7 @@ pub fn Page() -> impl IntoView {
                     on_press=move || ctx.dispatch(Action::ToggleInspector)
                 />
             </header>
-            <div class="body" class:with-studies=move || ctx.studies_open.get() class:with-inspector=move || ctx.inspector_open.get()>
+            <div class="body" class:reading=move || ctx.workspace.with(|w| w.desk().is_some()) class:with-studies=move || ctx.studies_open.get() class:with-inspector=move || ctx.inspector_open.get()>
                 <StudyList />
                 <main id="main" class="main" tabindex="-1" aria-label="Images">
                     <Toolbar />

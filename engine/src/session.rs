@@ -5,6 +5,7 @@
 
 mod loading;
 mod reading;
+mod scoring;
 mod screen;
 
 use std::collections::VecDeque;
@@ -54,6 +55,7 @@ pub struct Session {
     /// decoded: their thumbnail is made when they have been loaded.
     unpictured_alone: Vec<SeriesId>,
     checks: checks::Checks,
+    scores: scoring::Scores,
     /// When the canvas was taken.
     ready_ms: f64,
     /// When the GPU was lost, until it is back.
@@ -86,6 +88,7 @@ impl Session {
             unpictured: VecDeque::new(),
             unpictured_alone: Vec::new(),
             checks: checks::Checks::default(),
+            scores: scoring::Scores::default(),
             ready_ms: 0.0,
             lost_ms: None,
             copied: false,
@@ -105,7 +108,7 @@ impl Session {
             self.draw().await;
         }
         while link::now_ms() < until {
-            if !(self.read_step() || self.load_step() || self.picture_step()) {
+            if !(self.score_step() || self.read_step() || self.load_step() || self.picture_step()) {
                 if self.grown {
                     self.draw().await;
                 }
@@ -150,6 +153,7 @@ impl Session {
             Command::CloseAll => {
                 self.reading = None;
                 self.loaded.clear();
+                self.scores.forget();
                 self.catalog = None;
                 self.scene = Scene::default();
                 self.stale = true;
@@ -167,6 +171,10 @@ impl Session {
             Command::Roi { query, series, roi, time_index } => {
                 let found = self.find(series).map(|l| answer::roi(l.loader.volume(), &roi, time_index));
                 link::send(&answer::roi_event(query, found));
+            }
+            Command::Calcium { query, task } => self.ask_score(query, task),
+            Command::CalciumExport { query, task, format, identification } => {
+                self.export_score(query, &task, format, &identification);
             }
             Command::Capture { query } => {
                 let Some(canvas) = &mut self.canvas else { return };

@@ -8,6 +8,8 @@ use protocol::{
     Ledger, LedgerLine, NamedWindow, SelfCheckRow, SeriesEntry, SeriesId, StudyEntry, VolumeInfo,
 };
 
+use crate::calcium;
+
 /// The study list; series are numbered from `first_id` in the catalog's order.
 pub fn catalog<S: Source>(catalog: &Catalog<S>, first_id: u32) -> protocol::Catalog {
     let mut studies: Vec<StudyEntry> = catalog
@@ -60,6 +62,7 @@ pub fn volume_info<S: Source>(
     catalog: &Catalog<S>,
     index: usize,
     loader: &VolumeLoader<S>,
+    complete: bool,
 ) -> Option<VolumeInfo> {
     let volume = loader.volume();
     let series = catalog.series.get(index)?;
@@ -85,6 +88,7 @@ pub fn volume_info<S: Source>(
         corner_left: series.corner_left.clone(),
         corner_right: series.corner_right.clone(),
         warnings: series.warnings.iter().chain(loader.warnings()).cloned().collect(),
+        calcium: calcium::offer(series, volume, complete),
     })
 }
 

@@ -70,6 +70,8 @@ pub struct Lesion {
     pub slices: [u32; 2],
     /// Its middle, in the world.
     pub centre_mm: [f64; 3],
+    /// The middle of one of its voxels, in the world.
+    pub on_mm: [f64; 3],
 }
 
 /// The total over the accepted conventions.
@@ -105,6 +107,10 @@ pub struct Table {
     /// The first of `lesion_count`.
     pub lesions: Vec<Lesion>,
     pub lesion_count: u32,
+    /// Steps of the session that met no lesion at this threshold.
+    pub without_effect: Vec<u32>,
+    /// How many steps the session has.
+    pub steps: u32,
     /// Everything that decides about the score, as lines of name and value.
     pub settings: Vec<(String, String)>,
     pub settings_sha256: String,

@@ -37,6 +37,8 @@ pub struct Owned {
     pub vessels: Vec<Option<Vessel>>,
     /// Only what has a vessel counts.
     pub assigned: bool,
+    /// Steps that met no lesion at this threshold, by their place in the list.
+    pub without_effect: Vec<u32>,
 }
 
 impl Assignment<'_> {
@@ -58,49 +60,55 @@ impl Assignment<'_> {
             Self::Map(labels) => by_majority(labels, &labelled, candidates.dims),
             _ => vec![None; roots.len()],
         };
-        let mut owned = Owned { labelled, roots, vessels, assigned: self.given() };
+        let mut owned = Owned { labelled, roots, vessels, assigned: self.given(), without_effect: vec![] };
         if let Self::Edits(edits) = self {
-            edits.iter().for_each(|edit| owned.edit(edit, candidates, grid));
+            for (edit, i) in edits.iter().zip(0..) {
+                if !owned.edit(edit, candidates, grid) {
+                    owned.without_effect.push(i);
+                }
+            }
         }
         owned
     }
 }
 
 impl Owned {
-    fn edit(&mut self, edit: &Edit, candidates: &Candidates, grid: &Grid) {
+    /// Whether the step met a lesion.
+    fn edit(&mut self, edit: &Edit, candidates: &Candidates, grid: &Grid) -> bool {
         match edit {
             Edit::Assign { at_mm, along, depth_mm, vessel } => {
                 let (at, along) = (DVec3::from(*at_mm), DVec3::from(*along));
-                if let Some(lesion) = self.lesion_seen(grid, at, along, *depth_mm) {
-                    self.give(&[lesion], *vessel);
-                }
+                let lesion = self.lesion_seen(grid, at, along, *depth_mm);
+                self.give(lesion.as_slice(), *vessel)
             }
             Edit::Outline { corners_mm, along, depth_mm, vessel } => {
                 let corners: Vec<DVec3> = corners_mm.iter().map(|c| DVec3::from(*c)).collect();
-                if let Some(prism) = Prism::new(grid, &corners, DVec3::from(*along), *depth_mm) {
-                    self.give(&self.lesions_inside(&prism), *vessel);
-                }
+                let prism = Prism::new(grid, &corners, DVec3::from(*along), *depth_mm);
+                let lesions = prism.map(|p| self.lesions_inside(&p)).unwrap_or_default();
+                self.give(&lesions, *vessel)
             }
             Edit::Cut { from_mm, to_mm, along, depth_mm } => {
                 let [from, to, along] = [from_mm, to_mm, along].map(|v| DVec3::from(*v));
                 let divided = Blade::new(grid, from, to, along, *depth_mm)
                     .and_then(|blade| cut::divide(&self.labelled, &self.roots, candidates, &blade));
-                if let Some((labelled, parents)) = divided {
-                    self.vessels = parents.iter().map(|p| self.vessels[*p as usize]).collect();
-                    self.roots = labelled.lesion_roots();
-                    self.labelled = labelled;
-                }
+                let Some((labelled, parents)) = divided else { return false };
+                self.vessels = parents.iter().map(|p| self.vessels[*p as usize]).collect();
+                self.roots = labelled.lesion_roots();
+                self.labelled = labelled;
+                true
             }
-            Edit::Erase { .. } => {}
+            // Its effect was there before the lesions were.
+            Edit::Erase { .. } => true,
         }
     }
 
-    fn give(&mut self, lesions: &[u32], vessel: Option<Vessel>) {
+    fn give(&mut self, lesions: &[u32], vessel: Option<Vessel>) -> bool {
         for (root, owner) in self.roots.iter().zip(&mut self.vessels) {
             if lesions.contains(root) {
                 *owner = vessel;
             }
         }
+        !lesions.is_empty()
     }
 
     /// The lesion at a point, or the one with the highest value on the line of sight through a slab. A click

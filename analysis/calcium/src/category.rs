@@ -50,6 +50,13 @@ pub enum Classic {
     Extensive,
 }
 
+impl Classic {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        ["none", "minimal", "mild", "moderate", "severe", "extensive"][self as usize]
+    }
+}
+
 /// The classic class of a score.
 pub fn classic(agatston: f64) -> Classic {
     match agatston {

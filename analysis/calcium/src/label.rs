@@ -70,6 +70,8 @@ pub struct Component {
     pub sum_y: u64,
     /// First column, first row, one past the last of each.
     pub bounds: [u32; 4],
+    /// Column and row of its first voxel in raster order.
+    pub first: [u32; 2],
     /// Of the component that this one was divided from: dividing must not change what counts nor its weight.
     pub whole: Whole,
 }
@@ -92,12 +94,17 @@ impl Component {
         sum_x: 0,
         sum_y: 0,
         bounds: [u32::MAX, u32::MAX, 0, 0],
+        first: [0, 0],
         whole: Whole { voxels: 0, peak_key: i32::MIN },
     };
 
     /// Takes in a piece with the peak and the sum of its voxels.
     pub(crate) fn take(&mut self, piece: &Piece, peak_key: i32, stored_sum: f64) {
         let n = u64::from(piece.x1 - piece.x0);
+        // Pieces come in raster order.
+        if self.voxels == 0 {
+            self.first = [piece.x0, piece.y];
+        }
         self.voxels += n as u32;
         self.peak_key = self.peak_key.max(peak_key);
         self.stored_sum += stored_sum;

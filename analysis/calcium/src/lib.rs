@@ -34,7 +34,7 @@ pub use report::{
     Alternative, InputSummary, RESEARCH_USE, Report, Sensitivity, Software, Timings, voxels_sha256,
 };
 pub use score::{Lesion, ScoredComponent, Scores, Sums, VesselRow};
-pub use series::{Geometry, Input, Refusal};
+pub use series::{Geometry, Input, Refusal, admit, kvp, made_for_it};
 pub use settings::{
     BANDS, Bands, CONVENTIONS, Convention, LOWEST_THRESHOLD_HU, MinimumArea, Request, STANDARD, Settings,
     SliceRule, bands, convention, mass_factor,
@@ -196,6 +196,11 @@ pub fn components(
     own(candidates, settings.threshold_hu, settings.connectivity, assignment, &input.volume.grid)
 }
 
+/// The threshold that the tube voltage of a series asks for.
+pub fn standard_threshold_hu(input: &Input) -> f64 {
+    Settings::resolve(&Request::default(), series::kvp(input.acquisition)).standard_threshold_hu
+}
+
 /// Scores candidates that were collected before: another threshold, convention or assignment. The candidates
 /// are those within the session's region and without what was erased ([`Candidates::trimmed`]).
 pub fn rescore(
@@ -263,6 +268,7 @@ pub fn rescore(
         software: Software { name: "Isocenter", version: env!("CARGO_PKG_VERSION") },
         settings_sha256: settings.hash(),
         session: reading.session.cloned().unwrap_or_default(),
+        steps_without_effect: owned.without_effect,
         stamp: settings.stamp(),
         input: InputSummary {
             modality: input.modality.to_owned(),

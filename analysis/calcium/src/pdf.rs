@@ -8,7 +8,6 @@ use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use crate::report::Report;
 use crate::score::{ScoredComponent, Sums};
-use crate::settings::MinimumArea;
 
 const PAGE: (f32, f32) = (595.0, 842.0);
 const MARGIN: f32 = 48.0;
@@ -168,8 +167,7 @@ impl Report {
                 self.agatston_rounded, total.agatston, self.category
             ),
         );
-        let mut text = format!("Classic class: {:?}.", self.classic).to_lowercase();
-        text.replace_range(..1, "C");
+        let mut text = format!("Classic class: {}.", self.classic.name());
         if let Some(n) = self.vessels_with_calcium {
             text += &format!(" Vessels with calcium (LM, LAD, LCX, RCA): {n}.");
         }
@@ -213,7 +211,9 @@ impl Report {
         pages.row(BOLD, &head("lesion"));
         // A scan without an assignment has hundreds of lesions of bone; JSON and CSV hold them all.
         const MOST: usize = 60;
-        for lesion in self.lesions.iter().take(MOST) {
+        // What the reader assigned comes first: it is what the score is made of.
+        let (own, others): (Vec<_>, Vec<_>) = self.lesions.iter().partition(|l| l.vessel.is_some());
+        for lesion in own.into_iter().chain(others).take(MOST) {
             let vessel = lesion.vessel.map_or("not assigned", |v| v.name());
             pages.row(PLAIN, &figures(format!("{} {vessel}", lesion.id), &lesion.sums));
         }
@@ -223,25 +223,9 @@ impl Report {
     }
 
     fn write_provenance(&self, pages: &mut Pages) {
-        let s = &self.settings;
         pages.heading("Settings");
-        let area = match s.minimum_area {
-            MinimumArea::MoreThanMm2(a) => format!("more than {a} mm²"),
-            MinimumArea::AtLeastMm2(a) => format!("{a} mm² or more"),
-            MinimumArea::MoreThanPixels(n) => format!("more than {n} pixels"),
-        };
-        let [two, three, four] = s.weight_cuts_hu;
-        let factor =
-            s.mass_factor_mg_per_mm3_hu.map_or("none".to_owned(), |f| format!("{f} mg per mm³ and HU"));
-        pages.paragraph(&format!(
-            "Profile {}; threshold {} HU (standard for {} kV: {} HU); weights 2, 3, 4 from {two}, {three}, {four} HU; connectivity {}; component area {area}; slice rule {:?}; mass factor {factor}.",
-            s.profile,
-            s.threshold_hu,
-            s.bands_kvp,
-            s.standard_threshold_hu,
-            u8::from(s.connectivity),
-            s.slice_rule
-        ));
+        let lines = self.settings.lines().into_iter().map(|(name, value)| format!("{name}: {value}"));
+        pages.paragraph(&(lines.collect::<Vec<_>>().join("; ") + "."));
         pages.paragraph(&format!("Settings sha256 {}", self.settings_sha256));
         pages.paragraph(self.method);
         let i = &self.input;

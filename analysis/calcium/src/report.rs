@@ -101,6 +101,8 @@ pub struct Report {
     pub settings_sha256: String,
     /// What the reader decided, so that the report can be opened again.
     pub session: Session,
+    /// Steps of the session that met no lesion at this threshold, by their place in the list.
+    pub steps_without_effect: Vec<u32>,
     /// NON-STANDARD THRESHOLD, where it is.
     pub stamp: Option<String>,
     /// What was scored.

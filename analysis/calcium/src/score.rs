@@ -100,6 +100,8 @@ pub struct Lesion {
     pub slices: [u32; 2],
     /// Column, row, slice, by voxels.
     pub centroid: [f64; 3],
+    /// Column, row, slice of its first voxel: one that is surely on it.
+    pub voxel: [u32; 3],
 }
 
 /// A row of the table by vessel.
@@ -174,7 +176,7 @@ pub(crate) fn total_agatston(labelled: &Labelled, how: &Measure, counted: impl F
 
 /// Scores everything that was labelled.
 pub(crate) fn score(owned: &Owned, how: &Measure, isotropic: Option<&isotropic::Sampler>) -> Scores {
-    let Owned { labelled, roots, vessels, assigned } = owned;
+    let Owned { labelled, roots, vessels, assigned, .. } = owned;
     let (depth_mm, _) = how.depth_mm();
     let Measure { scale, settings, geometry, .. } = how;
     let admitted: Vec<bool> =
@@ -245,6 +247,7 @@ struct Tally {
     voxels: u32,
     peak_hu: Option<f64>,
     slices: Option<[u32; 2]>,
+    voxel: Option<[u32; 3]>,
     position: [f64; 3],
     votes: [u32; Vessel::ALL.len()],
 }
@@ -256,6 +259,7 @@ impl Tally {
         self.peak_hu = Some(self.peak_hu.map_or(scored.peak_hu, |p| p.max(scored.peak_hu)));
         let first = self.slices.map_or(scored.slice, |s| s[0]);
         self.slices = Some([first, scored.slice]);
+        self.voxel.get_or_insert([c.first[0], c.first[1], scored.slice]);
         let weighted_z = f64::from(c.voxels) * f64::from(scored.slice);
         for (sum, part) in self.position.iter_mut().zip([c.sum_x as f64, c.sum_y as f64, weighted_z]) {
             *sum += part;
@@ -276,6 +280,7 @@ impl Tally {
             peak_hu: self.peak_hu.unwrap_or_default(),
             slices: self.slices.unwrap_or_default(),
             centroid: self.position.map(|sum| sum / n),
+            voxel: self.voxel.unwrap_or_default(),
         }
     }
 }

@@ -132,6 +132,20 @@ pub fn admit(input: &Input) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether a series looks like a scan that was made for scoring, so that a score need not be asked for: no
+/// contrast, thick slices, and gated or described so.
+pub fn made_for_it(input: &Input, description: &str) -> bool {
+    const WORDS: [&str; 6] = ["calcium", "cascor", "casc", "ca score", "ca-score", "agatston"];
+    let description = description.to_lowercase();
+    let described = WORDS.iter().any(|w| description.contains(w));
+    let thick = thickness_mm(input.acquisition).is_some_and(|t| (1.5..=5.0).contains(&t));
+    let acquisition = input.acquisition;
+    admit(input).is_ok()
+        && acquisition.contrast_agent.is_none()
+        && thick
+        && (described || acquisition.gating.is_some())
+}
+
 /// Departures from a standard calcium scan, each with its value.
 pub fn check(input: &Input, geometry: &Geometry) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();

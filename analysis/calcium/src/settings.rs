@@ -261,6 +261,35 @@ impl Settings {
         })
     }
 
+    /// Every setting as name and value, for people.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let area = match self.minimum_area {
+            MinimumArea::MoreThanMm2(a) => format!("more than {a} mm²"),
+            MinimumArea::AtLeastMm2(a) => format!("{a} mm² or more"),
+            MinimumArea::MoreThanPixels(n) => format!("more than {n} pixels"),
+        };
+        let slices = match self.slice_rule {
+            SliceRule::Increment => "increment / 3 mm",
+            SliceRule::Thickness => "slice thickness / 3 mm",
+            SliceRule::Unscaled => "every slice counts 1",
+        };
+        let [two, three, four] = self.weight_cuts_hu;
+        let factor =
+            self.mass_factor_mg_per_mm3_hu.map_or("none".to_owned(), |f| format!("{f} mg per mm³ and HU"));
+        [
+            ("Profile", self.profile.clone()),
+            ("Threshold", format!("{} HU", self.threshold_hu)),
+            ("Standard", format!("{} HU at {} kV", self.standard_threshold_hu, self.bands_kvp)),
+            ("Weights 2, 3, 4", format!("from {two}, {three}, {four} HU")),
+            ("Connectivity", u8::from(self.connectivity).to_string()),
+            ("Component area", area),
+            ("Slice factor", slices.to_owned()),
+            ("Mass factor", factor),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
     /// sha256 of the settings as JSON.
     pub fn hash(&self) -> String {
         let json = serde_json::to_vec(self).unwrap_or_default();

@@ -78,7 +78,11 @@ fn a_cut_that_meets_no_lesion_or_has_no_length_changes_nothing() {
     let v = bar();
     let plain = with(&v, &[]);
     for (from, to) in [([20.0, 1.0, 2.0], [20.0, 4.0, 2.0]), ([5.5, 8.0, 2.0], [5.5, 8.0, 2.0])] {
-        assert_eq!(with(&v, &[cut(&v, from, to)]).components, plain.components);
+        let missed = with(&v, &[cut(&v, from, to)]);
+        assert_eq!(
+            (&missed.components, missed.steps_without_effect.as_slice()),
+            (&plain.components, &[0][..])
+        );
     }
     // Drawn in a slice above the bar, it only divides what a thick slab shows there.
     let mut above = cut(&v, [5.5, 5.0, 5.0], [5.5, 12.0, 5.0]);
@@ -229,8 +233,11 @@ fn a_click_through_a_slab_takes_the_brightest_and_one_beside_still_hits() {
         depth_mm,
         vessel: Some(Vessel::Lcx),
     };
-    assert_eq!(with(&v, &[at(6.0, 0.0)]).total.lesions, 0, "nothing in the plane itself");
+    let missed = with(&v, &[at(6.0, 15.0), at(6.0, 0.0)]);
+    assert_eq!(missed.steps_without_effect, [1], "nothing in the plane itself");
+    assert_eq!(with(&v, &[at(6.0, 0.0)]).total.lesions, 0);
     let slab = with(&v, &[at(6.0, 15.0)]);
+    assert_eq!(slab.lesions.iter().map(|l| l.voxel).collect::<Vec<_>>(), [[5, 8, 0], [5, 8, 4]]);
     assert_eq!(slab.lesions.iter().map(|l| l.vessel).collect::<Vec<_>>(), [None, Some(Vessel::Lcx)]);
     assert_eq!(with(&v, &[at(8.4, 15.0)]).total.lesions, 1, "a voxel beside it");
     assert_eq!(with(&v, &[at(10.0, 15.0)]).total.lesions, 0, "three beside it");

@@ -1,6 +1,9 @@
 //! The one key map: it handles keys and it is what the `?` sheet and the tooltips show.
 //! A list and not a match, so that no key can work without being written down.
 
+use contract::calcium::Vessel;
+
+use crate::state::calcium::Hand;
 use crate::state::{Action, LayoutKind, Tool};
 
 /// Sections of the sheet.
@@ -12,11 +15,13 @@ pub enum Group {
     View,
     Measure,
     Page,
+    /// While calcium is read: these keys come first then.
+    Calcium,
 }
 
 impl Group {
-    pub const ALL: [Self; 6] =
-        [Self::Tools, Self::Navigate, Self::Window, Self::View, Self::Measure, Self::Page];
+    pub const ALL: [Self; 7] =
+        [Self::Tools, Self::Navigate, Self::Window, Self::View, Self::Measure, Self::Page, Self::Calcium];
 
     pub fn label(self) -> &'static str {
         match self {
@@ -26,6 +31,7 @@ impl Group {
             Self::View => "View",
             Self::Measure => "Measure",
             Self::Page => "Page",
+            Self::Calcium => "While calcium is read",
         }
     }
 }
@@ -43,7 +49,7 @@ const fn on(keys: &'static [&'static str], action: Action, group: Group, what: &
     Binding { keys, action, group, what }
 }
 
-use Group::{Measure, Navigate, Page, Tools, View, Window};
+use Group::{Calcium, Measure, Navigate, Page, Tools, View, Window};
 
 pub const BINDINGS: &[Binding] = &[
     on(&["w"], Action::Tool(Tool::Window), Tools, "Window"),
@@ -117,6 +123,22 @@ pub const BINDINGS: &[Binding] = &[
     on(&["Ctrl+,"], Action::Settings, Page, "Settings"),
     on(&["Shift+K"], Action::SelfCheck, Page, "Self-check"),
     on(&["?"], Action::Help, Page, "This sheet"),
+    on(&["Shift+A"], Action::Calcium, Page, "Calcium score"),
+    on(&["1"], Action::Vessel(Some(Vessel::Lm)), Calcium, "Left main"),
+    on(&["2"], Action::Vessel(Some(Vessel::Lad)), Calcium, "Left anterior descending"),
+    on(&["3"], Action::Vessel(Some(Vessel::Lcx)), Calcium, "Left circumflex"),
+    on(&["4"], Action::Vessel(Some(Vessel::Rca)), Calcium, "Right coronary artery"),
+    on(&["5"], Action::Vessel(Some(Vessel::Pda)), Calcium, "Posterior descending"),
+    on(&["6"], Action::Vessel(Some(Vessel::Other)), Calcium, "Another coronary artery"),
+    on(&["0"], Action::Vessel(None), Calcium, "Take away"),
+    on(&["n"], Action::Candidate(1), Calcium, "Next candidate"),
+    on(&["Shift+N"], Action::Candidate(-1), Calcium, "Previous candidate"),
+    on(&["t"], Action::Tool(Tool::Calcium(Hand::Assign)), Calcium, "Assign lesion"),
+    on(&["y"], Action::Tool(Tool::Calcium(Hand::Cut)), Calcium, "Scalpel"),
+    on(&["Shift+F"], Action::Tool(Tool::Calcium(Hand::Freehand)), Calcium, "Freehand region"),
+    on(&["Shift+B"], Action::Tool(Tool::Calcium(Hand::Box)), Calcium, "Box region"),
+    on(&["Shift+E"], Action::Tool(Tool::Calcium(Hand::Erase)), Calcium, "Rub out"),
+    on(&["Shift+H"], Action::Tool(Tool::Calcium(Hand::Region)), Calcium, "Heart region"),
 ];
 
 /// A key press as the browser tells it.
@@ -159,10 +181,12 @@ impl Press<'_> {
     }
 }
 
-/// What a press does.
-pub fn action_for(press: Press) -> Option<Action> {
+/// What a press does. `reading`: calcium is read, and its keys come before the others.
+pub fn action_for(press: Press, reading: bool) -> Option<Action> {
     let chord = press.chord();
-    BINDINGS.iter().find(|b| b.keys.contains(&chord.as_str())).map(|b| b.action)
+    let bound = |b: &&Binding| b.keys.contains(&chord.as_str());
+    let first = BINDINGS.iter().filter(|b| reading && b.group == Calcium).find(bound);
+    first.or_else(|| BINDINGS.iter().filter(|b| b.group != Calcium).find(bound)).map(|b| b.action)
 }
 
 /// The key shown for an action.
@@ -208,20 +232,26 @@ mod tests {
     fn every_key_of_the_sheet_does_what_the_sheet_says() {
         for b in BINDINGS {
             for key in b.keys {
-                assert_eq!(action_for(press(key)), Some(b.action), "{key}: {}", b.what);
+                let reading = b.group == Calcium;
+                assert_eq!(action_for(press(key), reading), Some(b.action), "{key}: {}", b.what);
             }
         }
     }
 
     #[test]
     fn no_key_does_two_things() {
-        let keys: Vec<&str> = BINDINGS.iter().flat_map(|b| b.keys.iter().copied()).collect();
-        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "{keys:?}");
+        for reading in [false, true] {
+            let own = BINDINGS.iter().filter(|b| (b.group == Calcium) == reading);
+            let keys: Vec<&str> = own.flat_map(|b| b.keys.iter().copied()).collect();
+            assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "{keys:?}");
+        }
+        let one = action_for(press("1"), false);
+        assert_eq!((one, action_for(press("i"), true)), (Some(Action::Preset(0)), Some(Action::Invert)));
     }
 
     #[test]
     fn every_tool_and_group_is_reachable() {
-        for tool in Tool::ALL {
+        for tool in Tool::ALL.into_iter().chain(Hand::ALL.map(Tool::Calcium)) {
             assert!(key_for(Action::Tool(tool)).is_some(), "{tool:?}");
         }
         for group in Group::ALL {
@@ -232,10 +262,10 @@ mod tests {
     #[test]
     fn caps_lock_and_browser_keys_are_left_alone() {
         let caps = Press { key: "R", shift: false, ..Default::default() };
-        assert_eq!(action_for(caps), Some(Action::Rotate(1)));
+        assert_eq!(action_for(caps, false), Some(Action::Rotate(1)));
         let reload = Press { key: "r", ctrl: true, ..Default::default() };
-        assert_eq!(action_for(reload), None, "Ctrl+R reloads the page");
+        assert_eq!(action_for(reload, false), None, "Ctrl+R reloads the page");
         let back = Press { key: "ArrowLeft", alt: true, ..Default::default() };
-        assert_eq!(action_for(back), None, "Alt+Left goes back");
+        assert_eq!(action_for(back, false), None, "Alt+Left goes back");
     }
 }

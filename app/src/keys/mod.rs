@@ -41,7 +41,8 @@ pub fn listen(ctx: Ctx) {
         {
             return;
         }
-        if let Some(action) = map::action_for(press) {
+        let reading = ctx.workspace.with_untracked(|w| w.desk().is_some());
+        if let Some(action) = map::action_for(press, reading) {
             e.prevent_default();
             ctx.dispatch(action);
             if matches!(action, Action::StepPanel(_)) {

@@ -1,6 +1,9 @@
 //! Everything a person can ask the page to do, as one list.
 //! Keys, toolbar buttons and the shortcut sheet all name actions from here, so they cannot drift apart.
 
+use contract::calcium::Vessel;
+
+use super::calcium::Hand;
 use super::layout::LayoutKind;
 
 /// What a drag with the left button (or one finger) does.
@@ -18,9 +21,12 @@ pub enum Tool {
     Rectangle,
     Ellipse,
     Probe,
+    /// Only while calcium is read.
+    Calcium(Hand),
 }
 
 impl Tool {
+    /// Those that are always at hand.
     pub const ALL: [Self; 10] = [
         Self::Window,
         Self::Scroll,
@@ -47,6 +53,7 @@ impl Tool {
             Self::Rectangle => "rectangle",
             Self::Ellipse => "ellipse",
             Self::Probe => "probe",
+            Self::Calcium(hand) => hand.slug(),
         }
     }
 
@@ -62,6 +69,7 @@ impl Tool {
             Self::Rectangle => "Rectangle",
             Self::Ellipse => "Ellipse",
             Self::Probe => "Probe",
+            Self::Calcium(hand) => hand.label(),
         }
     }
 
@@ -116,6 +124,12 @@ pub enum Action {
     Undo,
     Redo,
     Cancel,
+    /// Opens the calcium reading of the active series, or closes it.
+    Calcium,
+    /// Whose the next lesion is; `None` takes it away.
+    Vessel(Option<Vessel>),
+    /// To the next lesion that nobody has.
+    Candidate(i32),
     // What the page itself does.
     OpenFiles,
     OpenFolder,

@@ -4,7 +4,7 @@
 use protocol::VolumeInfo;
 use scene::{DVec2, Interpolation, SlabMode, View, Viewport};
 
-use super::action::Action;
+use super::action::{Action, Tool};
 use super::cine::{self, Cine};
 use super::linked::clamp_to_volume;
 use super::presets;
@@ -74,26 +74,41 @@ impl Workspace {
                 axis.set_fps(axis.fps + f64::from(by));
             }
             Action::Undo => {
-                if !self.cancel_draft() {
+                let measures = self.tool.measures();
+                let reading = self.desk_mut().filter(|_| !measures).is_some_and(|d| d.session.undo());
+                if !reading && !self.cancel_draft() {
                     self.measurements.undo();
                 }
             }
             Action::Redo => {
-                self.measurements.redo();
+                let measures = self.tool.measures();
+                if !self.desk_mut().filter(|_| !measures).is_some_and(|d| d.session.redo()) {
+                    self.measurements.redo();
+                }
             }
+            Action::Vessel(vessel) => {
+                if let Some(desk) = self.desk_mut() {
+                    desk.vessel = vessel;
+                }
+            }
+            Action::Candidate(step) => self.next_candidate(step),
             Action::DeleteMeasurement => {
                 if let Some(m) = self.selected {
                     self.delete(m);
                 }
             }
             Action::Cancel => {
-                if !self.cancel_draft() && self.selected.take().is_none() && self.cine.playing() {
+                let stroke = self.desk_mut().and_then(|d| d.stroke.take());
+                if stroke.is_none() && !self.cancel_draft() && self.selected.take().is_none() && self.cine.playing() {
                     self.cine = Cine::default();
                 }
             }
             Action::PlacePoint => {
                 if let Some(cursor) = self.cursor(series) {
-                    self.place_point(id, cursor);
+                    match self.tool {
+                        Tool::Calcium(hand) => self.place_with(id, hand, cursor),
+                        _ => self.place_point(id, cursor),
+                    }
                 }
             }
             Action::NudgeCrosshair(x, y) => {
@@ -121,7 +136,8 @@ impl Workspace {
                     self.apply_to_view(action, id, &v, viewport);
                 }
             }
-            Action::StepSeries(_)
+            Action::Calcium
+            | Action::StepSeries(_)
             | Action::OpenFiles
             | Action::OpenFolder
             | Action::Help

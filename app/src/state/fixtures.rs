@@ -1,6 +1,8 @@
 //! Volumes for the tests of the page's state: unequal sizes and spacings, so that a swapped axis cannot pass.
 //! Only compiled for tests.
 
+use contract::calcium::Vessel;
+use protocol::calcium::{Band, Lesion, Sums, Table};
 use protocol::{SeriesId, VolumeInfo};
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit};
 
@@ -26,6 +28,45 @@ fn info(grid: Grid, modality: &str, unit: &str) -> VolumeInfo {
         corner_left: vec![],
         corner_right: vec![],
         warnings: vec![],
+        calcium: protocol::calcium::Offer::Refused("not asked".into()),
+    }
+}
+
+/// Three lesions, the largest given to the LAD.
+pub fn calcium_table() -> Table {
+    let lesion = |id: u32, vessel: Option<Vessel>, agatston: f64| Lesion {
+        id,
+        vessel,
+        agatston,
+        volume_mm3: agatston / 2.0,
+        peak_hu: 300.0,
+        slices: [id, id],
+        centre_mm: [10.0, 20.0, 11.0 + 7.25 * f64::from(id)],
+        on_mm: [9.5, 20.5, 11.0 + 7.25 * f64::from(id)],
+    };
+    Table {
+        threshold_hu: 130.0,
+        standard_threshold_hu: 130.0,
+        stamp: None,
+        vessels: Vessel::ALL.map(|v| (v, Sums::default())).to_vec(),
+        unassigned: Sums::default(),
+        total: Sums::default(),
+        agatston_rounded: 0,
+        category: "A0".into(),
+        classic: "none".into(),
+        assigned: true,
+        lesions: vec![lesion(1, Some(Vessel::Lad), 90.0), lesion(7, None, 40.0), lesion(3, None, 5.0)],
+        lesion_count: 3,
+        without_effect: vec![],
+        steps: 0,
+        settings: vec![],
+        settings_sha256: String::new(),
+        band: Some(Band { lowest: 0.0, highest: 1.0, class_flips: false, alternatives: vec![] }),
+        risk_percent: None,
+        warnings: vec![],
+        backend: "cpu".into(),
+        ms: 1.0,
+        quick: false,
     }
 }
 

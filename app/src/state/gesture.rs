@@ -6,6 +6,7 @@ use scene::{DVec2, DVec3, Window};
 use serde::{Deserialize, Serialize};
 
 use super::action::Tool;
+use super::calcium::{Edge, Hand};
 use super::measurement::{self, Hit, MeasurementId};
 use super::workspace::{PanelId, Workspace};
 
@@ -150,6 +151,10 @@ pub enum Gesture {
         distance: f64,
         middle: DVec2,
     },
+    /// A calcium stroke.
+    Stroke,
+    /// Edges of the heart region.
+    Edges(Vec<Edge>),
 }
 
 /// A hand's tremor, in CSS pixels: less is a click.
@@ -212,6 +217,25 @@ impl Gesture {
             Tool::Crosshair => {
                 w.set_cursor(panel.series, super::linked::clamp_to_volume(&volume, world));
                 Some(Gesture::Crosshair)
+            }
+            // At the press and not at the release: the table is there when the finger leaves the button.
+            Tool::Calcium(Hand::Assign) => {
+                w.assign_at(id, world);
+                None
+            }
+            Tool::Calcium(Hand::Region) => {
+                let edges = w.edges_near(id, at, 12.0 * ratio);
+                if edges.is_empty() {
+                    return None;
+                }
+                if let Some(desk) = w.desk_mut() {
+                    desk.session.checkpoint();
+                }
+                Some(Gesture::Edges(edges))
+            }
+            Tool::Calcium(hand) => {
+                w.begin_stroke(id, hand, world);
+                Some(Gesture::Stroke)
             }
             Tool::Length | Tool::Angle | Tool::Rectangle | Tool::Ellipse | Tool::Probe => {
                 w.place_point(id, world);
@@ -283,6 +307,8 @@ impl Gesture {
                     m.shape.translate(by);
                 }
             }
+            Gesture::Stroke => w.extend_stroke(id, world),
+            Gesture::Edges(edges) => w.drag_edges(edges, world),
             Gesture::Pinch { .. } => {}
         }
     }
@@ -306,6 +332,9 @@ impl Gesture {
 
     /// The button went up.
     pub fn end(self, w: &mut Workspace, id: PanelId, at: DVec2) {
+        if self == Gesture::Stroke {
+            w.end_stroke(id);
+        }
         let Gesture::Draw { moved, .. } = self else { return };
         // A drag ends with its point placed; a click leaves the draft open for the next click.
         if moved

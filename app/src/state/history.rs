@@ -34,6 +34,11 @@ impl<T: Clone + PartialEq> History<T> {
         }
     }
 
+    /// How many steps there are back and forth.
+    pub fn steps(&self) -> (usize, usize) {
+        (self.past.len(), self.future.len())
+    }
+
     pub fn undo(&mut self) -> bool {
         // A checkpoint whose step changed nothing is no step.
         while let Some(before) = self.past.pop() {

@@ -20,13 +20,15 @@ pub enum LayoutKind {
     Planes,
     /// The three planes and a coronal slab, in equal cells.
     Quad,
+    /// The axial plane large, projections of everything beside it.
+    Overview,
 }
 
 impl LayoutKind {
     pub fn panel_count(self) -> usize {
         match self {
             Self::Single => 1,
-            Self::Planes => 3,
+            Self::Planes | Self::Overview => 3,
             Self::Quad => 4,
         }
     }
@@ -79,7 +81,7 @@ impl PxRect {
 pub fn cells(kind: LayoutKind, width: f64, height: f64) -> Vec<CssRect> {
     match kind {
         LayoutKind::Single => vec![CssRect::new(0.0, 0.0, width, height)],
-        LayoutKind::Planes if width >= height => {
+        LayoutKind::Planes | LayoutKind::Overview if width >= height => {
             let left = ((width - GAP) * 0.62).floor();
             let right = width - GAP - left;
             let top = ((height - GAP) * 0.5).floor();
@@ -89,7 +91,7 @@ pub fn cells(kind: LayoutKind, width: f64, height: f64) -> Vec<CssRect> {
                 CssRect::new(left + GAP, top + GAP, right, height - GAP - top),
             ]
         }
-        LayoutKind::Planes => {
+        LayoutKind::Planes | LayoutKind::Overview => {
             let top = ((height - GAP) * 0.58).floor();
             let left = ((width - GAP) * 0.5).floor();
             vec![
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn cells_neither_overlap_nor_leave_the_viewer() {
-        for kind in [LayoutKind::Single, LayoutKind::Planes, LayoutKind::Quad] {
+        for kind in [LayoutKind::Single, LayoutKind::Planes, LayoutKind::Quad, LayoutKind::Overview] {
             for (w, h) in [(1161.0, 803.0), (390.0, 600.0), (701.0, 700.5)] {
                 for ratio in [1.0, 1.25, 1.5, 3.0] {
                     let cells = cells(kind, w, h);

@@ -3,6 +3,7 @@
 
 pub mod action;
 mod apply;
+pub mod calcium;
 pub mod cine;
 pub mod gesture;
 pub mod history;

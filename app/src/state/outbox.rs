@@ -3,6 +3,7 @@
 
 use protocol::{Panel, Scene};
 
+use super::calcium::Desk;
 use super::workspace::Workspace;
 
 /// Scenes that may be under way at once: one being drawn, one to follow without a pause.
@@ -36,7 +37,7 @@ pub fn scene_of(w: &Workspace) -> Scene {
                 window: p.window,
                 invert: p.invert,
                 time_index: p.time_index,
-                overlay: None,
+                overlay: w.desks.get(&p.series).filter(|_| w.calcium_open).map(Desk::overlay),
             })
         })
         .collect();

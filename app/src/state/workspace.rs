@@ -8,6 +8,7 @@ use protocol::{SeriesId, VolumeInfo};
 use scene::{DVec2, DVec3, Frame, Interpolation, Plane, View, Viewport, Window};
 
 use super::action::Tool;
+use super::calcium::Desk;
 use super::cine::Cine;
 use super::history::History;
 use super::layout::{self, CssRect, LayoutKind, PxRect};
@@ -30,6 +31,14 @@ pub struct PanelState {
     pub time_index: u32,
     /// Fit again when the panel changes its size: true until a person zooms or pans.
     pub fitted: bool,
+}
+
+/// How much of the volume a panel of a layout shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    Plane,
+    Slab,
+    Whole,
 }
 
 /// Where a panel is on the page and on the canvas.
@@ -60,6 +69,9 @@ pub struct Workspace {
     pub draft: Option<Draft>,
     pub cine: Cine,
     pub interpolation: Interpolation,
+    /// Readings by series; the active one is on the screen while calcium is open.
+    pub desks: BTreeMap<SeriesId, Desk>,
+    pub calcium_open: bool,
     last_panel: u32,
     pub(super) last_measurement: u32,
     /// How each series was left, to come back to.
@@ -85,6 +97,8 @@ impl Default for Workspace {
             draft: None,
             cine: Cine::default(),
             interpolation: Interpolation::Linear,
+            desks: BTreeMap::new(),
+            calcium_open: false,
             last_panel: 0,
             last_measurement: 0,
             left: BTreeMap::new(),
@@ -189,6 +203,11 @@ impl Workspace {
         }
     }
 
+    /// Whether there is room for three panels of a series.
+    pub fn natural_layout_is_wide(&self, series: SeriesId) -> bool {
+        self.volumes.get(&series).is_some_and(|v| self.natural_layout(v) == LayoutKind::Planes)
+    }
+
     /// Shows a series in the whole viewer, as it was left, else as it is best read. It must be known.
     pub fn show(&mut self, series: SeriesId) -> bool {
         let Some(info) = self.volume(series) else { return false };
@@ -285,28 +304,34 @@ impl Workspace {
     pub(super) fn set_layout(&mut self, kind: LayoutKind, series: SeriesId) {
         let Some(info) = self.volume(series) else { return };
         let flat = info.grid.frame == Frame::Image;
-        let planes: Vec<(Plane, bool)> = match kind {
-            _ if flat => vec![(Plane::Acquisition, false); kind.panel_count()],
+        let planes: Vec<(Plane, Depth)> = match kind {
+            _ if flat => vec![(Plane::Acquisition, Depth::Plane); kind.panel_count()],
             // One panel shows what was acquired, in the orientation readers expect where it is a straight axial.
-            LayoutKind::Single => vec![(single_plane(&info), false)],
+            LayoutKind::Single => vec![(single_plane(&info), Depth::Plane)],
             LayoutKind::Planes => {
-                vec![(Plane::Axial, false), (Plane::Coronal, false), (Plane::Sagittal, false)]
+                [Plane::Axial, Plane::Coronal, Plane::Sagittal].map(|p| (p, Depth::Plane)).to_vec()
             }
-            LayoutKind::Quad => {
-                vec![
-                    (Plane::Axial, false),
-                    (Plane::Coronal, false),
-                    (Plane::Sagittal, false),
-                    (Plane::Coronal, true),
-                ]
-            }
+            LayoutKind::Quad => vec![
+                (Plane::Axial, Depth::Plane),
+                (Plane::Coronal, Depth::Plane),
+                (Plane::Sagittal, Depth::Plane),
+                (Plane::Coronal, Depth::Slab),
+            ],
+            LayoutKind::Overview => vec![
+                (Plane::Axial, Depth::Plane),
+                (Plane::Axial, Depth::Whole),
+                (Plane::Coronal, Depth::Whole),
+            ],
         };
         // A panel that already shows a wanted plane stays as it is.
         let mut old = std::mem::take(&mut self.panels);
         let mut new = Vec::new();
-        for (plane, slab) in planes {
+        for (plane, depth) in planes {
             let keep = old.iter().position(|p| {
-                p.series == series && p.view.plane == plane && (p.view.slab.thickness > 0.0) == slab
+                let slab = p.view.slab.thickness > 0.0;
+                // A slab may have been made thicker or thinner; the overview is always of everything.
+                let alike = depth != Depth::Whole && slab == (depth == Depth::Slab);
+                p.series == series && p.view.plane == plane && alike
             });
             let panel = match keep {
                 Some(i) => old.remove(i),
@@ -314,9 +339,13 @@ impl Workspace {
                     self.panels.clone_from(&new);
                     self.panels.extend(old.iter().cloned());
                     let mut panel = self.new_panel(series, plane);
-                    if slab {
-                        panel.view.slab.thickness = (10.0 * panel.view.slice_step(&info.grid)).max(30.0);
-                    }
+                    let extent = panel.view.depth_range(&info.grid);
+                    panel.view.slab.thickness = match depth {
+                        Depth::Plane => 0.0,
+                        Depth::Slab => (10.0 * panel.view.slice_step(&info.grid)).max(30.0),
+                        // From the middle plane or from any other, all slices are within it.
+                        Depth::Whole => 2.0 * (extent.1 - extent.0).abs() + panel.view.slice_step(&info.grid),
+                    };
                     panel
                 }
             };

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use scene::Window;
 
+use crate::calcium::{Analyses, CalciumPanel};
 use crate::ctx::Ctx;
 use crate::keys::map;
 use crate::state::measurement::number;
@@ -12,10 +13,14 @@ use crate::ui::{Glyph, Icon, IconButton};
 #[component]
 pub fn Inspector() -> impl IntoView {
     let ctx = Ctx::here();
+    let reading = Memo::new(move |_| ctx.workspace.with(|w| w.desk().is_some()));
     let any = Memo::new(move |_| ctx.workspace.with(|w| w.active_volume().is_some()));
     view! {
         <aside class="inspector" class:open=move || ctx.inspector_open.get() aria-label="Inspector">
             <Show when=move || any.get() fallback=|| view! { <p class="quiet inspector-empty">"Open a series to adjust it here."</p> }>
+                <Show when=move || reading.get() fallback=|| view! { <Analyses /> }>
+                    <CalciumPanel />
+                </Show>
                 <WindowSection />
                 <CineSection />
                 <MeasurementSection />

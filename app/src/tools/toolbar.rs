@@ -22,6 +22,8 @@ fn glyph(tool: Tool) -> Glyph {
         Tool::Rectangle => Glyph::Rectangle,
         Tool::Ellipse => Glyph::Ellipse,
         Tool::Probe => Glyph::Probe,
+        // Not in this bar: these stand in the panel of the reading.
+        Tool::Calcium(_) => Glyph::Calcium,
     }
 }
 

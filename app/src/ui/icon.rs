@@ -39,6 +39,14 @@ pub enum Glyph {
     Warning,
     Trash,
     Lock,
+    Calcium,
+    Assign,
+    Scalpel,
+    Freehand,
+    Eraser,
+    Region,
+    Undo,
+    Redo,
 }
 
 impl Glyph {
@@ -86,6 +94,16 @@ impl Glyph {
             Self::Warning => "M10 3.2L17.6 16.5H2.4zM10 8v4M10 14.2v.01",
             Self::Trash => "M4 5.5h12M8 5.5V3.5h4v2M5.5 5.5l.8 11h7.4l.8-11M8.5 8.5v5M11.5 8.5v5",
             Self::Lock => "M5 9h10v8H5zM7 9V6.4a3 3 0 0 1 6 0V9",
+            Self::Calcium => {
+                "M10 16.5C5.5 13.4 3 10.6 3 7.6A3.7 3.7 0 0 1 10 5.8A3.7 3.7 0 0 1 17 7.6C17 10.6 14.5 13.4 10 16.5zM8 9.5h.01M11.5 11h.01M11 8h.01"
+            }
+            Self::Assign => "M4 16l1-3.6L13.6 3.8l2.6 2.6L7.6 15zM11.6 5.8l2.6 2.6M3.5 17.5h13",
+            Self::Scalpel => "M3 17L15.5 4.5c1.3 1.3 1 3.4-.6 5L11 13H7M3 17l4-1.6",
+            Self::Freehand => "M4 12c-1-4 3-8 7-7.5c5 .6 6.500 4.500 4 7c-2 2-4 .5-6 2c-2 1.600-4.300 1-5-1.500z",
+            Self::Eraser => "M8 16.5h9M4 12.500l7.500-7.500 4.500 4.500-7 7h-2z M7.500 9l4.500 4.500",
+            Self::Region => "M4 7V4h3M13 4h3v3M16 13v3h-3M7 16H4v-3M10 7.500v5M7.500 10h5",
+            Self::Undo => "M7.500 4.500L4 8l3.500 3.500M4 8h7a4.500 4.500 0 0 1 0 9H8",
+            Self::Redo => "M12.500 4.500L16 8l-3.500 3.500M16 8H9a4.500 4.500 0 0 0 0 9h3",
         }
     }
 }

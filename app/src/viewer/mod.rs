@@ -13,6 +13,7 @@ use leptos::prelude::*;
 
 use crate::ctx::Ctx;
 use panel::PanelView;
+pub use panel::Shown;
 
 #[component]
 pub fn Viewer() -> impl IntoView {

@@ -8,6 +8,7 @@ use super::header::PanelHeader;
 use super::marks::Marks;
 use super::overlay::Overlay;
 use super::pointer::Pointer;
+use crate::calcium::CalciumMarks;
 use crate::ctx::Ctx;
 use crate::state::measurement::number;
 use crate::state::workspace::{PanelState, Place};
@@ -41,6 +42,7 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
         })
     });
     let active = Memo::new(move |_| ctx.workspace.with(|w| w.active == id && w.panels.len() > 1));
+    let reading = Memo::new(move |_| ctx.workspace.with(|w| w.desk().is_some()));
     let overlays = Memo::new(move |_| ctx.workspace.with(|w| w.overlays));
     let cell =
         move |f: fn(&Place) -> f64| move || shown.with(|s| s.as_ref().map(|s| format!("{}px", f(&s.place))));
@@ -135,6 +137,9 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
             >
                 <Show when=move || overlays.get()>
                     <Marks id=id shown=shown />
+                    <Show when=move || reading.get()>
+                        <CalciumMarks shown=shown />
+                    </Show>
                     <Overlay id=id shown=shown />
                 </Show>
             </div>

@@ -57,7 +57,7 @@ impl Session {
     pub(super) fn announce(&self, at: usize) {
         if let (Some(loaded), Some(catalog)) = (self.loaded.get(at), &self.catalog) {
             if let Some(index) = self.index_of(loaded.series)
-                && let Some(info) = summary::volume_info(catalog, index, &loaded.loader)
+                && let Some(info) = summary::volume_info(catalog, index, &loaded.loader, loaded.complete())
             {
                 link::send(&Event::Opened { series: loaded.series, info });
             }

@@ -1,0 +1,260 @@
+//! Calcium scores of a loaded series, from what the reader decided.
+//!
+//! The candidates are collected once and kept, so that a moving slider and every click touch only them; what
+//! the page is told are sums and lesions, and what the picture is told is one label for each voxel of an
+//! assigned lesion.
+
+use calcium::{Assignment, Candidates, Effort, Input, Owned, Reading, Report, Request, Settings};
+use contract::calcium::{Edit, Region, Session, Vessel};
+use gpu_kernels::Labels;
+use imaging::{Series, Volume};
+use protocol::calcium::{Band, Format, Lesion, Offer, Suggestion, Sums, Table, Task};
+use scene::DVec3;
+
+/// Lesions that the page is told of one by one.
+const LISTED: usize = 400;
+/// Below this, soft tissue is among the candidates; they are collected anew only when a slider goes there.
+const USUAL_FLOOR_HU: f64 = 100.0;
+/// Label of voxels that were rubbed out, hidden by the page's palette.
+pub const ERASED: u8 = 15;
+
+/// Whether calcium can be scored on a series, and where to start. `complete`: every slice has arrived.
+pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
+    let input = Input::new(series, volume, &[]);
+    if let Err(refusal) = calcium::admit(&input) {
+        return Offer::Refused(refusal.to_string());
+    }
+    let suggestion = Suggestion {
+        region: complete.then(|| calcium::heart_region(volume)),
+        standard_threshold_hu: calcium::standard_threshold_hu(&input),
+        conventions: calcium::CONVENTIONS.map(|c| (c.name.to_owned(), c.source.to_owned())).to_vec(),
+    };
+    if calcium::made_for_it(&input, &series.description) {
+        Offer::Likely(suggestion)
+    } else {
+        Offer::Possible(suggestion)
+    }
+}
+
+/// The candidates of one series.
+pub struct Scoring {
+    candidates: Candidates,
+    trimmed: Option<Trimmed>,
+}
+
+/// Candidates within a region and without what was erased.
+struct Trimmed {
+    region: Option<Region>,
+    erased: Vec<Edit>,
+    candidates: Candidates,
+}
+
+fn erased(session: &Session) -> Vec<Edit> {
+    session.edits.iter().filter(|e| matches!(e, Edit::Erase { .. })).cloned().collect()
+}
+
+impl Scoring {
+    /// Collects, or takes what was collected before, if it reaches low enough.
+    fn ready(
+        kept: &mut Option<Self>,
+        input: &Input,
+        settings: &Settings,
+        session: &Session,
+    ) -> Result<(), calcium::Error> {
+        let threshold_hu = settings.threshold_hu;
+        if kept.as_ref().is_none_or(|k| k.candidates.floor_hu > threshold_hu) {
+            let floor_hu =
+                if threshold_hu < USUAL_FLOOR_HU { calcium::LOWEST_THRESHOLD_HU } else { USUAL_FLOOR_HU };
+            // A threshold below the lowest is refused where it is validated.
+            let floor_hu = floor_hu.min(threshold_hu).max(calcium::LOWEST_THRESHOLD_HU);
+            let candidates = calcium::collect(input, floor_hu, None)?;
+            *kept = Some(Self { candidates, trimmed: None });
+        }
+        if let Some(scoring) = kept {
+            let erased = erased(session);
+            let same = |t: &Trimmed| t.region == session.region && t.erased == erased;
+            if !scoring.trimmed.as_ref().is_some_and(same) {
+                let grid = &input.volume.grid;
+                scoring.trimmed = scoring
+                    .candidates
+                    .trimmed(grid, session.region, &erased)
+                    .map(|candidates| Trimmed { region: session.region, erased, candidates });
+            }
+        }
+        Ok(())
+    }
+
+    fn candidates(&self) -> &Candidates {
+        self.trimmed.as_ref().map_or(&self.candidates, |t| &t.candidates)
+    }
+}
+
+/// The report of a task.
+pub fn report(
+    kept: &mut Option<Scoring>,
+    input: &Input,
+    task: &Task,
+    now_ms: &dyn Fn() -> f64,
+) -> Result<Report, calcium::Error> {
+    let request = Request::of(&task.session)?;
+    let settings = Settings::resolve(&request, calcium::kvp(input.acquisition));
+    let began = now_ms();
+    Scoring::ready(kept, input, &settings, &task.session)?;
+    let collected = now_ms();
+    let Some(scoring) = kept else { return Err(calcium::Error::Threshold(settings.threshold_hu)) };
+    let effort = if task.quick { Effort::Quick } else { Effort::Full };
+    let reading = Reading { effort, ..Reading::of(&task.session) };
+    let mut report = calcium::rescore(input, scoring.candidates(), &request, &reading, now_ms)?;
+    report.timings_ms.candidates = collected - began;
+    report.timings_ms.total = now_ms() - began;
+    Ok(report)
+}
+
+/// Marks every assigned lesion with the label of its vessel, and what was rubbed out as hidden.
+pub fn mark(
+    labels: &mut Labels,
+    kept: &Scoring,
+    input: &Input,
+    session: &Session,
+) -> Result<(), String> {
+    let request = Request::of(session).map_err(|e| e.to_string())?;
+    let assignment = Assignment::Edits(&session.edits);
+    let owned = calcium::components(input, kept.candidates(), &request, &assignment)
+        .map_err(|e| e.to_string())?;
+    let erased = erased(session);
+    let [columns, rows, slices] = input.volume.grid.dims();
+    for z in 0..slices {
+        let mut slice: Option<Box<[u8]>> = None;
+        let mut fill = |start: usize, len: usize, label: u8| {
+            let area = columns as usize * rows as usize;
+            let slice = slice.get_or_insert_with(|| vec![0; area].into_boxed_slice());
+            if let Some(voxels) = slice.get_mut(start..start + len) {
+                voxels.fill(label);
+            }
+        };
+        hide(&kept.candidates, &erased, input.volume, z, &mut fill);
+        assigned(&owned, z, columns, &mut fill);
+        match slice {
+            // As long as the slice has voxels: the labels were made for this volume.
+            Some(slice) => labels.replace(z, slice).map_err(|e| e.to_string())?,
+            None => labels.clear(z),
+        }
+    }
+    Ok(())
+}
+
+fn assigned(owned: &Owned, z: u32, columns: u32, fill: &mut dyn FnMut(usize, usize, u8)) {
+    let Some(slice) = owned.labelled.slices.get(z as usize) else { return };
+    let before: usize = owned.labelled.slices.iter().take(z as usize).map(|s| s.components.len()).sum();
+    for p in &slice.pieces {
+        if let Some(vessel) = owned.vessels.get(before + p.component as usize).copied().flatten() {
+            fill((p.y * columns + p.x0) as usize, (p.x1 - p.x0) as usize, vessel.label());
+        }
+    }
+}
+
+fn hide(all: &Candidates, erased: &[Edit], volume: &Volume, z: u32, fill: &mut dyn FnMut(usize, usize, u8)) {
+    let Some(slice) = all.slices.get(z as usize).filter(|_| !erased.is_empty()) else { return };
+    let columns = all.dims[0];
+    for run in &slice.runs {
+        for i in run.start..run.start + run.len {
+            let voxel = [i % columns, i / columns, z].map(f64::from);
+            let at = volume.grid.world_from_voxel().transform_point3(voxel.into());
+            let gone = erased.iter().any(|e| match e {
+                Edit::Erase { centre_mm, radius_mm } => at.distance(DVec3::from(*centre_mm)) <= *radius_mm,
+                _ => false,
+            });
+            if gone {
+                fill(i as usize, 1, ERASED);
+            }
+        }
+    }
+}
+
+fn sums(s: &calcium::Sums) -> Sums {
+    Sums { lesions: s.lesions, agatston: s.agatston, volume_mm3: s.volume_mm3, mass_mg: s.mass_mg }
+}
+
+/// What the page shows of a report.
+pub fn table(report: &Report, volume: &Volume, quick: bool) -> Table {
+    let mut unassigned = Sums::default();
+    for c in report.components.iter().filter(|c| c.vessel.is_none()) {
+        unassigned.agatston += c.agatston;
+        unassigned.volume_mm3 += c.volume_mm3;
+        if let Some(mass) = c.mass_mg {
+            unassigned.mass_mg = Some(unassigned.mass_mg.unwrap_or(0.0) + mass);
+        }
+    }
+    unassigned.lesions = report.lesions.iter().filter(|l| l.vessel.is_none()).count() as u32;
+    let mut order: Vec<&calcium::Lesion> = report.lesions.iter().collect();
+    // What the reader gave to a vessel is always among those that are listed.
+    order.sort_by(|a, b| {
+        let rank = |l: &calcium::Lesion| (l.vessel.is_none(), -l.sums.agatston);
+        rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal).then(a.id.cmp(&b.id))
+    });
+    let world = |v: [f64; 3]| volume.grid.world_from_voxel().transform_point3(v.into()).to_array();
+    let lesion = |l: &&calcium::Lesion| Lesion {
+        id: l.id,
+        vessel: l.vessel,
+        agatston: l.sums.agatston,
+        volume_mm3: l.sums.volume_mm3,
+        peak_hu: l.peak_hu,
+        slices: l.slices,
+        centre_mm: world(l.centroid),
+        on_mm: world(l.voxel.map(f64::from)),
+    };
+    let vessel = |v: Vessel| {
+        let row = report.vessels.iter().find(|r| r.vessel == v).map(|r| sums(&r.sums));
+        (v, row.unwrap_or_default())
+    };
+    Table {
+        threshold_hu: report.settings.threshold_hu,
+        standard_threshold_hu: report.settings.standard_threshold_hu,
+        stamp: report.stamp.clone(),
+        vessels: Vessel::ALL.map(vessel).to_vec(),
+        unassigned,
+        total: sums(&report.total),
+        agatston_rounded: report.agatston_rounded,
+        category: report.category.clone(),
+        classic: report.classic.name().to_owned(),
+        assigned: report.session.assigns(),
+        lesions: order.iter().take(LISTED).map(lesion).collect(),
+        lesion_count: order.len() as u32,
+        without_effect: report.steps_without_effect.clone(),
+        steps: report.session.edits.len() as u32,
+        settings: report.settings.lines(),
+        settings_sha256: report.settings_sha256.clone(),
+        band: report.sensitivity.as_ref().map(|s| Band {
+            lowest: s.agatston_min,
+            highest: s.agatston_max,
+            class_flips: s.class_flips,
+            alternatives: s
+                .alternatives
+                .iter()
+                .map(|a| (a.convention.clone(), a.agatston, a.category.clone()))
+                .collect(),
+        }),
+        risk_percent: report.mesa_10_year_risk_percent,
+        warnings: report.warnings.clone(),
+        backend: report.backend.to_string(),
+        ms: report.timings_ms.total,
+        quick,
+    }
+}
+
+/// A report as a file: name, type and content. The name says nothing about the patient.
+pub fn file(
+    report: &mut Report,
+    volume: &Volume,
+    format: Format,
+    identification: &[String],
+) -> (&'static str, &'static str, Vec<u8>) {
+    report.input.voxels_sha256 = Some(calcium::voxels_sha256(&volume.voxels));
+    match format {
+        Format::Pdf => ("calcium.pdf", "application/pdf", report.pdf(identification, Some(volume))),
+        Format::Csv => ("calcium.csv", "text/csv", report.csv().into_bytes()),
+        Format::Json => {
+            ("calcium.json", "application/json", serde_json::to_vec_pretty(report).unwrap_or_default())
+        }
+    }
+}
