@@ -5,7 +5,7 @@
 
 use gpu_kernels::compare::compare_bytes;
 use gpu_kernels::display::slice::{PanelDraw, PanelRect, SlicePass, TOLERANCE, cpu};
-use gpu_kernels::kernels::ALL;
+use gpu_kernels::kernels::{ALL, Extent};
 use gpu_kernels::{
     ArrivedSlices, BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, VoxelFormat, read_rgba8, self_check,
     wgpu,
@@ -72,6 +72,27 @@ async fn self_check_on_webgpu() {
 #[wasm_bindgen_test]
 async fn self_check_on_webgl2() {
     check(BackendKind::WebGl2).await;
+}
+
+/// Every picture, not only those that a user's self-check has time for.
+async fn every_picture(kind: BackendKind) {
+    let (gpu, _surface, _canvas) = gpu(kind).await;
+    let slice = ALL.iter().find(|kernel| kernel.name == "slice").unwrap();
+    let start = now_ms();
+    let outcomes = (slice.check)(&gpu, Extent::All).await;
+    console_log!("{kind:?}: {} pictures in {:.0} ms", outcomes.len(), now_ms() - start);
+    let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()).collect();
+    assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
+}
+
+#[wasm_bindgen_test]
+async fn every_picture_on_webgpu() {
+    every_picture(BackendKind::WebGpu).await;
+}
+
+#[wasm_bindgen_test]
+async fn every_picture_on_webgl2() {
+    every_picture(BackendKind::WebGl2).await;
 }
 
 fn volume() -> Volume {
