@@ -69,7 +69,7 @@ impl Labels {
         self.slices.get(slice as usize)?.labels.as_deref()
     }
 
-    /// Puts labels in the place of a slice's.
+    /// Puts labels in the place of a slice's. The same again are no change: comparing costs less than uploading.
     pub fn replace(&mut self, slice: u32, labels: Box<[u8]>) -> Result<(), LabelsError> {
         let [columns, rows, slices] = self.dims;
         let expected = columns as usize * rows as usize;
@@ -79,8 +79,10 @@ impl Labels {
         let Some(place) = self.slices.get_mut(slice as usize) else {
             return Err(LabelsError::NoSuchSlice { slice, slices });
         };
-        self.stamp = next_stamp();
-        *place = Slice { labels: Some(labels), stamp: self.stamp };
+        if place.labels.as_ref() != Some(&labels) {
+            self.stamp = next_stamp();
+            *place = Slice { labels: Some(labels), stamp: self.stamp };
+        }
         Ok(())
     }
 
@@ -180,6 +182,8 @@ mod tests {
         assert_eq!(labels.slice(1), Some(&[5; 6][..]));
         assert!(first > before && labels.revision() == first && labels.slice_revision(0) == 0);
         labels.replace(1, vec![5; 6].into()).unwrap();
+        assert_eq!((labels.slice_revision(1), labels.revision()), (first, first), "the same again");
+        labels.replace(1, [5, 5, 5, 5, 5, 4].into()).unwrap();
         assert!(labels.slice_revision(1) > first);
         // A copy is what it was copied from, until one of them changes.
         let copy = labels.clone();
