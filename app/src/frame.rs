@@ -79,7 +79,8 @@ fn ask_score(ctx: Ctx) {
     }
     let query = ctx.asked_scores.get_value() + 1;
     // Asking changes nothing that is shown.
-    let task = ctx.workspace.try_maybe_update(|w| (false, w.desk_mut().and_then(|d| d.next_task(query)))).flatten();
+    let task =
+        ctx.workspace.try_maybe_update(|w| (false, w.desk_mut().and_then(|d| d.next_task(query)))).flatten();
     if let Some(task) = task {
         ctx.asked_scores.set_value(query);
         ctx.send(Command::Calcium { query, task });

@@ -111,16 +111,11 @@ pub fn report(
 }
 
 /// Marks every assigned lesion with the label of its vessel, and what was rubbed out as hidden.
-pub fn mark(
-    labels: &mut Labels,
-    kept: &Scoring,
-    input: &Input,
-    session: &Session,
-) -> Result<(), String> {
+pub fn mark(labels: &mut Labels, kept: &Scoring, input: &Input, session: &Session) -> Result<(), String> {
     let request = Request::of(session).map_err(|e| e.to_string())?;
     let assignment = Assignment::Edits(&session.edits);
-    let owned = calcium::components(input, kept.candidates(), &request, &assignment)
-        .map_err(|e| e.to_string())?;
+    let owned =
+        calcium::components(input, kept.candidates(), &request, &assignment).map_err(|e| e.to_string())?;
     let erased = erased(session);
     let [columns, rows, slices] = input.volume.grid.dims();
     for z in 0..slices {

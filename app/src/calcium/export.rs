@@ -90,12 +90,15 @@ async fn reopen(ctx: Ctx, file: web_sys::File) {
     let session = text.ok_or_else(|| "it cannot be read".to_owned()).and_then(|t| session_of(&t));
     match session {
         Ok(session) => {
-            let found = ctx.workspace.try_update(|w| w.desk_mut().map(|d| d.decide(|s| *s = session))).flatten();
+            let found =
+                ctx.workspace.try_update(|w| w.desk_mut().map(|d| d.decide(|s| *s = session))).flatten();
             if found.is_none() {
                 ctx.notify("Open the calcium score of a series first; the report is then applied to it.");
             }
         }
-        Err(why) => ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved.")),
+        Err(why) => {
+            ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved."))
+        }
     }
 }
 

@@ -45,7 +45,9 @@ fn draw(mark: Mark) -> AnyView {
         }
         .into_any(),
         Mark::Candidate { at } => view! { <circle class="candidate" cx=at.x cy=at.y r="14" /> }.into_any(),
-        Mark::Region { path } => view! { <path class="region-box" d=path data-testid="region-box" /> }.into_any(),
+        Mark::Region { path } => {
+            view! { <path class="region-box" d=path data-testid="region-box" /> }.into_any()
+        }
         Mark::Stroke { path, closed } => view! {
             <path class="mark-shadow" d=path.clone() />
             <path class="mark-line" class:closed=closed d=path />

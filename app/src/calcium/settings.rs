@@ -81,8 +81,9 @@ pub fn Details() -> impl IntoView {
         profiles.with(|p| p.iter().find(|(n, _)| *n == name).map(|(_, source)| source.clone()))
     };
     let factor = move || {
-        ctx.workspace
-            .with(|w| w.desk().and_then(|d| d.session.get().mass_factor).map_or(String::new(), |f| f.to_string()))
+        ctx.workspace.with(|w| {
+            w.desk().and_then(|d| d.session.get().mass_factor).map_or(String::new(), |f| f.to_string())
+        })
     };
     view! {
         <details class="more" data-testid="calcium-band">
@@ -162,7 +163,8 @@ pub fn Details() -> impl IntoView {
 fn RegionFields() -> impl IntoView {
     let ctx = Ctx::here();
     let region = Memo::new(move |_| ctx.workspace.with(|w| w.desk().and_then(|d| d.session.get().region)));
-    let dims = Memo::new(move |_| ctx.workspace.with(|w| w.active_volume().map_or([1; 3], |v| v.grid.dims())));
+    let dims =
+        Memo::new(move |_| ctx.workspace.with(|w| w.active_volume().map_or([1; 3], |v| v.grid.dims())));
     let decide = move |to: Option<Region>| {
         ctx.workspace.update(|w| {
             if let Some(d) = w.desk_mut() {
@@ -235,7 +237,10 @@ fn Risk() -> impl IntoView {
             }
         });
     };
-    let number = move |name: &'static str, unit: &'static str, get: fn(&Person) -> f64, set: fn(&mut Person, f64)| {
+    let number = move |name: &'static str,
+                       unit: &'static str,
+                       get: fn(&Person) -> f64,
+                       set: fn(&mut Person, f64)| {
         view! {
             <label class="field block-field">
                 <span>{name}</span>

@@ -99,7 +99,11 @@ impl Workspace {
             }
             Action::Cancel => {
                 let stroke = self.desk_mut().and_then(|d| d.stroke.take());
-                if stroke.is_none() && !self.cancel_draft() && self.selected.take().is_none() && self.cine.playing() {
+                if stroke.is_none()
+                    && !self.cancel_draft()
+                    && self.selected.take().is_none()
+                    && self.cine.playing()
+                {
                     self.cine = Cine::default();
                 }
             }

@@ -95,12 +95,9 @@ impl Stroke {
         let along = self.along.to_array();
         let length = a.distance(b);
         match self.hand {
-            Hand::Cut if length > least_mm => Some(Edit::Cut {
-                from_mm: a.to_array(),
-                to_mm: b.to_array(),
-                along,
-                depth_mm: self.depth_mm,
-            }),
+            Hand::Cut if length > least_mm => {
+                Some(Edit::Cut { from_mm: a.to_array(), to_mm: b.to_array(), along, depth_mm: self.depth_mm })
+            }
             Hand::Erase if length > least_mm => {
                 Some(Edit::Erase { centre_mm: a.to_array(), radius_mm: length })
             }
@@ -160,9 +157,7 @@ impl Desk {
 
     /// What voxels count from, as it is shown now.
     pub fn threshold_hu(&self) -> f64 {
-        self.dragged_hu
-            .or(self.session.get().threshold_hu)
-            .unwrap_or(self.suggestion.standard_threshold_hu)
+        self.dragged_hu.or(self.session.get().threshold_hu).unwrap_or(self.suggestion.standard_threshold_hu)
     }
 
     /// A decision, undone by one undo.
@@ -407,7 +402,8 @@ impl Workspace {
     /// The edges of the region near a panel's pixel: one, or two at a corner.
     pub fn edges_near(&self, id: PanelId, at_px: DVec2, reach_px: f64) -> Vec<Edge> {
         let (Some(desk), Some(panel)) = (self.desk(), self.panel(id)) else { return Vec::new() };
-        let (Some(region), Some(volume)) = (desk.session.get().region, self.volumes.get(&panel.series)) else {
+        let (Some(region), Some(volume)) = (desk.session.get().region, self.volumes.get(&panel.series))
+        else {
             return Vec::new();
         };
         let m = panel.view.world_from_screen(&volume.grid, self.viewport(id));
@@ -493,7 +489,11 @@ mod tests {
         desk.settle_threshold(90.0);
         assert!(!desk.next_task(4).unwrap().quick);
         desk.answer(4, Err("no".into()));
-        assert_eq!((desk.failure.as_deref(), desk.table.is_some()), (Some("no"), true), "the last good one stays");
+        assert_eq!(
+            (desk.failure.as_deref(), desk.table.is_some()),
+            (Some("no"), true),
+            "the last good one stays"
+        );
         assert_eq!(desk.next_task(5), None, "nothing new to ask");
     }
 
@@ -548,7 +548,11 @@ mod tests {
         let edits = w.desk().unwrap().session.get().edits.clone();
         assert_eq!(edits.len(), 4);
         let Edit::Outline { corners_mm, along, depth_mm, .. } = &edits[1] else { panic!("{edits:?}") };
-        assert_eq!((corners_mm.len(), *along, *depth_mm), (4, [0.0, 0.0, 1.0], 7.25), "a box in one axial slice");
+        assert_eq!(
+            (corners_mm.len(), *along, *depth_mm),
+            (4, [0.0, 0.0, 1.0], 7.25),
+            "a box in one axial slice"
+        );
         w.begin_stroke(id, Hand::Cut, DVec3::ZERO);
         w.end_stroke(id);
         assert_eq!(w.desk().unwrap().session.get().edits.len(), 4, "a press without a drag is no cut");
@@ -568,7 +572,8 @@ mod tests {
         for step in [1, 1, 1, -1] {
             w.next_candidate(step);
             seen.push(w.desk().unwrap().candidate.unwrap());
-            let lesion = calcium_table().lesions.into_iter().find(|l| Some(l.id) == seen.last().copied()).unwrap();
+            let lesion =
+                calcium_table().lesions.into_iter().find(|l| Some(l.id) == seen.last().copied()).unwrap();
             let cursor = w.cursor(S).unwrap();
             assert!(cursor.truncate().distance(DVec3::from(lesion.on_mm).truncate()) < 1.25, "{cursor}");
         }
