@@ -24,4 +24,4 @@ pub use error::Error;
 pub use page::{Button, Rect};
 pub use picture::Picture;
 pub use proxy::Seen;
-pub use server::{dist, workspace};
+pub use server::{binary, dist, workspace};

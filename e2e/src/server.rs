@@ -55,7 +55,7 @@ impl Server {
 }
 
 /// `ISOCENTER_BIN`, or built here once.
-fn binary() -> Result<PathBuf, Error> {
+pub fn binary() -> Result<PathBuf, Error> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     if let Some(path) = std::env::var_os("ISOCENTER_BIN") {
         return Ok(PathBuf::from(path));
