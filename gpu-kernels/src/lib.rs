@@ -4,6 +4,7 @@
 //! there is no GPU, the truth in tests, and what the self-check holds the user's own GPU against.
 
 pub mod compare;
+mod compute;
 pub mod display;
 mod gpu;
 pub mod kernels;
@@ -17,6 +18,7 @@ mod shader_tests;
 mod surface;
 mod volume;
 
+pub use compute::{Budget, ComputeError};
 pub use gpu::{BackendKind, Gpu, GpuError};
 pub use labels::{Labels, LabelsError};
 pub use readback::{ReadbackError, read_rgba8};

@@ -187,7 +187,7 @@ fn mirror_differs(shader: &shaders::Shader, size: usize, fields: &[(&'static str
 #[test]
 fn params_are_laid_out_alike() {
     use crate::display::slice;
-    use crate::kernels::histogram;
+    use crate::kernels::{candidates, components, histogram, measures};
     let slice_fields = slice::params::field_offsets();
     let slice_size = size_of::<slice::Params>();
     for shader in [&shaders::SLICE_DIRECT, &shaders::SLICE_WRAPPED] {
@@ -195,6 +195,14 @@ fn params_are_laid_out_alike() {
     }
     let size = size_of::<histogram::Params>();
     assert_eq!(mirror_differs(&shaders::HISTOGRAM, size, &histogram::field_offsets()), Vec::<String>::new());
+    for (shader, size, fields) in [
+        (&shaders::CANDIDATES_DIRECT, size_of::<candidates::Params>(), candidates::field_offsets()),
+        (&shaders::CANDIDATES_WRAPPED, size_of::<candidates::Params>(), candidates::field_offsets()),
+        (&shaders::COMPONENTS, size_of::<components::Params>(), components::field_offsets()),
+        (&shaders::MEASURES, size_of::<measures::Params>(), measures::field_offsets()),
+    ] {
+        assert_eq!(mirror_differs(shader, size, &fields), Vec::<String>::new());
+    }
     // Planted: a field that moved, and a struct that grew.
     let mut moved = slice_fields.clone();
     moved.swap(2, 3);

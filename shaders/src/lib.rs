@@ -63,8 +63,34 @@ pub const SLICE_WRAPPED: Shader = Shader {
 pub const HISTOGRAM: Shader =
     Shader { name: "histogram", draws: false, parts: &[part!("kernels/histogram.wgsl")] };
 
+const SCAN: Part = part!("shared/scan.wgsl");
+const CANDIDATES: Part = part!("kernels/candidates.wgsl");
+
+/// Threshold and compaction of a volume whose voxels lie in the texture at their own index.
+pub const CANDIDATES_DIRECT: Shader = Shader {
+    name: "candidates",
+    draws: false,
+    parts: &[SCAN, part!("shared/texel_direct.wgsl"), CANDIDATES],
+};
+
+/// The same of a volume that is wrapped into the texture.
+pub const CANDIDATES_WRAPPED: Shader = Shader {
+    name: "candidates, wrapped",
+    draws: false,
+    parts: &[SCAN, part!("shared/texel_wrapped.wgsl"), CANDIDATES],
+};
+
+/// Connected components in slices, and of those in 3D.
+pub const COMPONENTS: Shader =
+    Shader { name: "components", draws: false, parts: &[SCAN, part!("kernels/components.wgsl")] };
+
+/// Voxels, peak, sums and bounds of components.
+pub const MEASURES: Shader =
+    Shader { name: "measures", draws: false, parts: &[part!("kernels/measures.wgsl")] };
+
 /// Every shader there is. The validation test and the registry of kernels walk this list.
-pub const ALL: &[Shader] = &[SLICE_DIRECT, SLICE_WRAPPED, HISTOGRAM];
+pub const ALL: &[Shader] =
+    &[SLICE_DIRECT, SLICE_WRAPPED, HISTOGRAM, CANDIDATES_DIRECT, CANDIDATES_WRAPPED, COMPONENTS, MEASURES];
 
 #[cfg(test)]
 mod tests {

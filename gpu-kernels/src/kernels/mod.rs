@@ -2,7 +2,11 @@
 //!
 //! Tests, benches and the self-check walk this one list, and a test proves that it names every shader.
 
+pub mod candidates;
+pub mod components;
 pub mod histogram;
+pub mod measures;
+mod shapes;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -63,6 +67,27 @@ pub const ALL: &[Kernel] = &[
         computes: true,
         shaders: &[shaders::HISTOGRAM],
         check: |gpu, extent| Box::pin(histogram::check(gpu, extent)),
+    },
+    Kernel {
+        name: "candidates",
+        tolerance: candidates::TOLERANCE,
+        computes: true,
+        shaders: &[shaders::CANDIDATES_DIRECT, shaders::CANDIDATES_WRAPPED],
+        check: |gpu, extent| Box::pin(candidates::check(gpu, extent)),
+    },
+    Kernel {
+        name: "components",
+        tolerance: components::TOLERANCE,
+        computes: true,
+        shaders: &[shaders::COMPONENTS],
+        check: |gpu, extent| Box::pin(components::check(gpu, extent)),
+    },
+    Kernel {
+        name: "measures",
+        tolerance: measures::TOLERANCE,
+        computes: true,
+        shaders: &[shaders::MEASURES],
+        check: |gpu, extent| Box::pin(measures::check(gpu, extent)),
     },
 ];
 
