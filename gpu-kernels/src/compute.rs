@@ -70,6 +70,9 @@ pub enum ComputeError {
         /// The most there can be.
         most: u64,
     },
+    /// What came back contradicts itself.
+    #[error("the {0} that the GPU gave contradict each other; use the CPU")]
+    Garbled(&'static str),
     /// Nothing came back.
     #[error(transparent)]
     Readback(#[from] ReadbackError),

@@ -62,6 +62,13 @@ impl Gpu {
     /// Any Vulkan adapter, hardware first; in tests that is lavapipe.
     #[cfg(not(target_arch = "wasm32"))]
     pub async fn headless() -> Result<Self, GpuError> {
+        Self::headless_within(None).await
+    }
+
+    /// As `headless`, with no more than these limits: what a browser promises on every machine is
+    /// `wgpu::Limits::default()`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn headless_within(limits: Option<wgpu::Limits>) -> Result<Self, GpuError> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::VULKAN;
         let instance = wgpu::Instance::new(descriptor);
@@ -73,21 +80,33 @@ impl Gpu {
             .request_adapter(&options)
             .await
             .map_err(|e| GpuError::NoAdapter(BackendKind::Vulkan, e.to_string()))?;
-        Self::from_adapter(instance, adapter, BackendKind::Vulkan).await
+        let limits = limits.unwrap_or_else(|| adapter.limits());
+        Self::with_limits(instance, adapter, BackendKind::Vulkan, limits).await
     }
 
+    #[cfg(target_arch = "wasm32")]
     pub(crate) async fn from_adapter(
         instance: wgpu::Instance,
         adapter: wgpu::Adapter,
         kind: BackendKind,
+    ) -> Result<Self, GpuError> {
+        // What the adapter has: the default 128 MiB storage binding is less than a CT.
+        let limits = adapter.limits();
+        Self::with_limits(instance, adapter, kind, limits).await
+    }
+
+    async fn with_limits(
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        kind: BackendKind,
+        required_limits: wgpu::Limits,
     ) -> Result<Self, GpuError> {
         let info = adapter.get_info();
         let name = adapter_name(&info);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("isocenter"),
             required_features: wgpu::Features::empty(),
-            // What the adapter has: the default 128 MiB storage binding is less than a CT.
-            required_limits: adapter.limits(),
+            required_limits,
             ..Default::default()
         };
         let (device, queue) = adapter

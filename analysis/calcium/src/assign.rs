@@ -53,9 +53,14 @@ impl Assignment<'_> {
         }
     }
 
-    /// Divides and assigns.
-    pub(crate) fn apply(&self, labelled: Labelled, candidates: &Candidates, grid: &Grid) -> Owned {
-        let roots = labelled.lesion_roots();
+    /// Divides and assigns. `roots` are those of the undivided components ([`Labelled::lesion_roots`]).
+    pub(crate) fn apply(
+        &self,
+        labelled: Labelled,
+        roots: Vec<u32>,
+        candidates: &Candidates,
+        grid: &Grid,
+    ) -> Owned {
         let vessels = match self {
             Self::Map(labels) => by_majority(labels, &labelled, candidates.dims),
             _ => vec![None; roots.len()],

@@ -100,6 +100,11 @@ impl Scale {
         self.rescale.slope < 0.0
     }
 
+    /// Whether keys take 32 bits and stand for floats.
+    pub(crate) fn wide(&self) -> bool {
+        self.kind == Kind::F32
+    }
+
     /// The stored value behind a key.
     pub fn stored(&self, key: i32) -> f64 {
         let key = if self.negative() { !key } else { key };
@@ -132,6 +137,23 @@ impl Scale {
 
     /// The smallest key whose HU is at least `hu`; one more than the largest key if there is none.
     pub fn cut(&self, hu: f64) -> i64 {
+        // HU does not descend with the key; that the rescale is evaluated exactly as for a voxel makes
+        // `HU >= threshold` hold to the last bit.
+        self.first(|key| self.hu(key) >= hu)
+    }
+
+    /// Keys from the first to the second, inclusive, are stored values from `low` to `high`; `None`: none are.
+    pub(crate) fn keys_between(&self, low: f64, high: f64) -> Option<[i32; 2]> {
+        let (from, end) = if self.negative() {
+            (self.first(|k| self.stored(k) <= high), self.first(|k| self.stored(k) < low))
+        } else {
+            (self.first(|k| self.stored(k) >= low), self.first(|k| self.stored(k) > high))
+        };
+        (from < end).then(|| [from as i32, (end - 1) as i32])
+    }
+
+    /// The smallest key that `is_reached`, where all after it are too; one more than the largest if none is.
+    fn first(&self, is_reached: impl Fn(i32) -> bool) -> i64 {
         let (mut low, mut high) = match self.kind {
             Kind::I16 | Kind::U16 => (i64::from(i16::MIN), i64::from(i16::MAX) + 1),
             // Beyond these lie the keys of the infinities and of NaN, which no voxel has.
@@ -144,11 +166,9 @@ impl Scale {
                 }
             }
         };
-        // HU does not descend with the key, so the first that reaches is found by halves; that the rescale
-        // is evaluated exactly as for a voxel makes `HU >= threshold` hold to the last bit.
         while low < high {
             let middle = (low + high) >> 1;
-            if self.hu(middle as i32) >= hu {
+            if is_reached(middle as i32) {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -208,6 +228,35 @@ mod tests {
         let cut = s.cut(130.0);
         for (stored, reaches) in [(-60.0f32, true), (-59.999_996, false), (-1e30, true), (5.0, false)] {
             assert_eq!(i64::from(!stored.key().unwrap()) >= cut, reaches, "{stored}");
+        }
+    }
+
+    #[test]
+    fn keys_between_two_stored_values_are_those_values() {
+        for slope in [1.0, -1.0] {
+            for (low, high) in
+                [(-3.5, 7.0), (0.0, 0.0), (0.2, 0.8), (5.0, -5.0), (-1e9, 1e9), (f64::NAN, 3.0)]
+            {
+                let i16s = scale(Voxels::I16(vec![0]), slope, 0.0);
+                let f32s = scale(Voxels::F32(vec![0.0]), slope, 0.0);
+                let turned = |k: i32| if slope < 0.0 { !k } else { k };
+                for value in -9..9i16 {
+                    let inside = f64::from(value) >= low && f64::from(value) <= high;
+                    let has =
+                        |keys: Option<[i32; 2]>, k: i32| keys.is_some_and(|[a, b]| (a..=b).contains(&k));
+                    assert_eq!(
+                        has(i16s.keys_between(low, high), turned(i32::from(value))),
+                        inside,
+                        "{value}"
+                    );
+                    let key = turned(f32::from(value).key().unwrap());
+                    assert_eq!(
+                        has(f32s.keys_between(low, high), key),
+                        inside,
+                        "{value} {low} {high} {slope}"
+                    );
+                }
+            }
         }
     }
 }

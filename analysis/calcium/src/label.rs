@@ -20,6 +20,16 @@ pub enum Connectivity {
     Eight,
 }
 
+impl Connectivity {
+    /// The one that this is not.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Four => Self::Eight,
+            Self::Eight => Self::Four,
+        }
+    }
+}
+
 impl TryFrom<u8> for Connectivity {
     type Error = String;
     fn try_from(n: u8) -> Result<Self, String> {

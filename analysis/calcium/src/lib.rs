@@ -8,6 +8,7 @@ mod assign;
 mod candidates;
 mod category;
 mod cut;
+pub mod gpu;
 mod isotropic;
 mod key;
 mod label;
@@ -153,15 +154,18 @@ pub fn run(
 /// The one pass over the voxels. With a floor of [`LOWEST_THRESHOLD_HU`] every allowed threshold can be
 /// scored from the table.
 pub fn collect(input: &Input, floor_hu: f64, region: Option<&[u8]>) -> Result<Candidates, Error> {
+    admits_floor(input, floor_hu, region)?;
+    Candidates::collect(input.volume, floor_hu, region)
+        .ok_or_else(|| Refusal::Size(input.volume.grid.dims()).into())
+}
+
+fn admits_floor(input: &Input, floor_hu: f64, region: Option<&[u8]>) -> Result<(), Error> {
     series::admit(input)?;
     // Written so that NaN is refused as well.
     if !(floor_hu.is_finite() && floor_hu >= LOWEST_THRESHOLD_HU) {
         return Err(Error::Threshold(floor_hu));
     }
-    let want = input.volume.grid.voxel_count();
-    same_size("mask", region.map(<[u8]>::len), want)?;
-    Candidates::collect(input.volume, floor_hu, region)
-        .ok_or_else(|| Refusal::Size(input.volume.grid.dims()).into())
+    same_size("mask", region.map(<[u8]>::len), input.volume.grid.voxel_count())
 }
 
 fn same_size(what: &'static str, got: Option<usize>, want: usize) -> Result<(), Error> {
@@ -181,7 +185,8 @@ fn own(
 ) -> Result<Owned, Error> {
     let labelled = label(candidates, threshold_hu, connectivity)
         .ok_or(Error::Floor { floor_hu: candidates.floor_hu, threshold_hu })?;
-    Ok(assignment.apply(labelled, candidates, grid))
+    let roots = labelled.lesion_roots();
+    Ok(assignment.apply(labelled, roots, candidates, grid))
 }
 
 /// The components that [`rescore`] would score: what is to be marked in the pictures.
@@ -211,17 +216,47 @@ pub fn rescore(
     now_ms: &dyn Fn() -> f64,
 ) -> Result<Report, Error> {
     let began = now_ms();
+    let settings = settled(input, request, reading)?;
+    let (threshold_hu, grid) = (settings.threshold_hu, &input.volume.grid);
+    let own = |connectivity| own(candidates, threshold_hu, connectivity, &reading.assignment, grid);
+    let owned = own(settings.connectivity)?;
+    let backend = "cpu".to_owned();
+    report(input, candidates, settings, reading, Labels { owned, other: own, began, backend }, now_ms)
+}
+
+/// What decides about the score, once it is clear that there can be one.
+fn settled(input: &Input, request: &Request, reading: &Reading) -> Result<Settings, Error> {
     series::admit(input)?;
     let settings = Settings::resolve(request, series::kvp(input.acquisition));
     validate(&settings)?;
     if let Assignment::Map(map) = reading.assignment {
         same_size("vessel map", Some(map.len()), input.volume.grid.voxel_count())?;
     }
+    Ok(settings)
+}
+
+/// What was labelled at the threshold, here or on a GPU.
+struct Labels<F> {
+    owned: Owned,
+    /// The same at the other connectivity, for the other conventions.
+    other: F,
+    began: f64,
+    backend: String,
+}
+
+/// From labels to the report.
+fn report(
+    input: &Input,
+    candidates: &Candidates,
+    settings: Settings,
+    reading: &Reading,
+    labels: Labels<impl FnOnce(Connectivity) -> Result<Owned, Error>>,
+    now_ms: &dyn Fn() -> f64,
+) -> Result<Report, Error> {
+    let Labels { owned, other, began, backend } = labels;
     let geometry = Geometry::of(input.volume);
     let thickness_mm = series::thickness_mm(input.acquisition);
     let dims = candidates.dims;
-    let (threshold_hu, grid) = (settings.threshold_hu, &input.volume.grid);
-    let owned = own(candidates, threshold_hu, settings.connectivity, &reading.assignment, grid)?;
     let after_label = now_ms();
     let full = reading.effort == Effort::Full;
     let sampler = isotropic::Sampler::new(input.volume, &geometry, settings.threshold_hu).filter(|_| full);
@@ -229,8 +264,12 @@ pub fn rescore(
         score::Measure { scale: &candidates.scale, settings: &settings, geometry: &geometry, thickness_mm };
     let scores = score::score(&owned, &how, sampler.as_ref());
     let after_score = now_ms();
-    let sensitivity =
-        full.then(|| sensitivity(candidates, &owned, &how, &reading.assignment, grid)).transpose()?;
+    let sensitivity = if full {
+        let other = other(settings.connectivity.other())?;
+        Some(sensitivity(&owned, &other, &how))
+    } else {
+        None
+    };
     let after_sensitivity = now_ms();
 
     let mut warnings = series::check(input, &geometry);
@@ -291,7 +330,7 @@ pub fn rescore(
         mesa_10_year_risk_percent: mesa.and_then(Result::ok).map(|r| 100.0 * r),
         percentile: rank.and_then(Result::ok),
         sensitivity,
-        backend: "cpu",
+        backend,
         timings_ms: Timings {
             candidates: 0.0,
             label: after_label - began,
@@ -326,18 +365,7 @@ fn category_name(agatston: f64, vessels: Option<u8>) -> String {
 }
 
 /// The total under every convention at the same threshold.
-fn sensitivity(
-    candidates: &Candidates,
-    owned: &Owned,
-    how: &score::Measure,
-    assignment: &Assignment,
-    grid: &scene::Grid,
-) -> Result<Sensitivity, Error> {
-    let connectivity = match owned.labelled.connectivity {
-        Connectivity::Four => Connectivity::Eight,
-        Connectivity::Eight => Connectivity::Four,
-    };
-    let other = own(candidates, how.settings.threshold_hu, connectivity, assignment, grid)?;
+fn sensitivity(owned: &Owned, other: &Owned, how: &score::Measure) -> Sensitivity {
     let mut alternatives = Vec::new();
     for c in &CONVENTIONS {
         let settings = Settings {
@@ -346,7 +374,7 @@ fn sensitivity(
             slice_rule: c.slice_rule,
             ..how.settings.clone()
         };
-        let by = if c.connectivity == connectivity { &other } else { owned };
+        let by = if c.connectivity == other.labelled.connectivity { other } else { owned };
         let how = score::Measure { settings: &settings, ..*how };
         let agatston = score::total_agatston(&by.labelled, &how, |i| !by.assigned || by.vessels[i].is_some());
         alternatives.push(Alternative {
@@ -357,12 +385,12 @@ fn sensitivity(
         });
     }
     let scores = alternatives.iter().map(|a| a.agatston);
-    Ok(Sensitivity {
+    Sensitivity {
         agatston_min: scores.clone().fold(f64::INFINITY, f64::min),
         agatston_max: scores.fold(f64::NEG_INFINITY, f64::max),
         class_flips: alternatives
             .windows(2)
             .any(|w| w[0].category != w[1].category || w[0].classic != w[1].classic),
         alternatives,
-    })
+    }
 }

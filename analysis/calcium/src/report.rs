@@ -131,8 +131,8 @@ pub struct Report {
     pub percentile: Option<Rank>,
     /// See [`Sensitivity`]; absent in a quick re-score.
     pub sensitivity: Option<Sensitivity>,
-    /// Where it was computed.
-    pub backend: &'static str,
+    /// Where it was computed: `cpu`, or `gpu: ` and the adapter.
+    pub backend: String,
     /// See [`Timings`].
     pub timings_ms: Timings,
     /// For the reader.

@@ -7,6 +7,7 @@
 mod common;
 
 use calcium::{CONVENTIONS, Connectivity, Convention, MinimumArea, Reading, Report, Request};
+use common::shapes;
 use imaging::Voxels;
 use testbed::verification::{Row, record};
 
@@ -17,35 +18,10 @@ fn score(values: Vec<i16>, dims: [u32; 3], connectivity: Connectivity) -> Report
     common::score(&volume, &Request { convention, ..Request::default() }, &Reading::default())
 }
 
-/// A path one pixel wide that winds inwards with one pixel between its turns; one component, however long.
-fn spiral(n: usize) -> Vec<i16> {
-    let mut picture = vec![0i16; n * n];
-    let (mut x, mut y, mut dx, mut dy) = (0i64, 0i64, 1i64, 0i64);
-    let at = |x: i64, y: i64| (y * n as i64 + x) as usize;
-    let inside = |x: i64, y: i64| (0..n as i64).contains(&x) && (0..n as i64).contains(&y);
-    picture[0] = 200;
-    let mut turns = 0;
-    while turns < 2 {
-        let (ax, ay) = (x + dx, y + dy);
-        let (bx, by) = (x + 2 * dx, y + 2 * dy);
-        let taken = |x, y| inside(x, y) && picture[at(x, y)] != 0;
-        let blocked = !inside(ax, ay) || taken(ax, ay) || taken(bx, by);
-        if blocked {
-            (dx, dy) = (-dy, dx);
-            turns += 1;
-            continue;
-        }
-        (x, y) = (ax, ay);
-        picture[at(x, y)] = 200;
-        turns = 0;
-    }
-    picture
-}
-
 #[test]
 fn a_spiral_is_one_component_and_one_cut_makes_it_two() {
     for n in [5, 63, 64, 65, 257, 1023] {
-        let picture = spiral(n);
+        let picture = shapes::spiral(n);
         let length = picture.iter().filter(|v| **v > 0).count() as u32;
         assert!(length as usize > n * n / 3, "{length} of {n}");
         for connectivity in [Connectivity::Four, Connectivity::Eight] {
@@ -65,22 +41,12 @@ fn a_spiral_is_one_component_and_one_cut_makes_it_two() {
 /// Teeth that stand apart until the last row joins them, pointing each way: every tooth is merged late.
 #[test]
 fn combs_are_one_component_whichever_way_they_point() {
-    let (w, h) = (1023usize, 511usize);
-    let draw = |bone: &dyn Fn(usize, usize) -> bool| -> Vec<i16> {
-        (0..w * h).map(|i| if bone(i % w, i / w) { 150 } else { 0 }).collect()
-    };
-    let combs = [
-        draw(&|x, y| x % 2 == 0 || y == h - 1),
-        draw(&|x, y| x % 2 == 0 || y == 0),
-        draw(&|x, y| y % 2 == 0 || x == w - 1),
-        draw(&|x, y| y % 2 == 0 || x == 0),
-        // Two combs into one another.
-        draw(&|x, y| (x % 4 == 0 && y < h - 2) || y == 0 || (x % 4 == 2 && y > 1) || y == h - 1),
-    ];
+    let (w, h) = (1023, 511);
+    let combs = shapes::combs(w, h);
     for (i, comb) in combs.into_iter().enumerate() {
         let voxels = comb.iter().filter(|v| **v > 0).count() as u32;
         for connectivity in [Connectivity::Four, Connectivity::Eight] {
-            let report = score(comb.clone(), [w as u32, h as u32, 1], connectivity);
+            let report = score(comb.clone(), [w, h, 1], connectivity);
             assert_eq!(report.components.len(), if i == 4 { 2 } else { 1 }, "comb {i} {connectivity:?}");
             assert_eq!(report.components.iter().map(|c| c.voxels).sum::<u32>(), voxels);
         }
@@ -90,9 +56,7 @@ fn combs_are_one_component_whichever_way_they_point() {
 #[test]
 fn a_checkerboard_is_all_one_or_all_apart() {
     let dims = [201u32, 99, 3];
-    let n = dims.iter().product::<u32>();
-    let odd = |i: u32| (i % 201 + i / 201 % 99 + i / (201 * 99)) % 2;
-    let board: Vec<i16> = (0..n).map(|i| if odd(i) == 0 { 500 } else { -500 }).collect();
+    let board = shapes::checkerboard(dims);
     let count = board.iter().filter(|v| **v > 0).count();
     let four = score(board.clone(), dims, Connectivity::Four);
     assert_eq!((four.components.len(), four.lesions.len()), (count, count));
@@ -103,15 +67,7 @@ fn a_checkerboard_is_all_one_or_all_apart() {
 
 #[test]
 fn a_million_single_pixels() {
-    // Every second pixel of every second row, in slices that are never next to each other.
-    let dims = [512u32, 512, 32];
-    let n = dims.iter().product::<u32>();
-    let values: Vec<i16> = (0..n)
-        .map(|i| {
-            let (x, y, z) = (i % 512, i / 512 % 512, i / (512 * 512));
-            if x % 2 == 0 && y % 2 == 0 && z % 2 == 0 { 130 + (x % 3) as i16 * 100 } else { 0 }
-        })
-        .collect();
+    let (dims, values) = shapes::a_million_single_pixels();
     let report = score(values, dims, Connectivity::Eight);
     assert_eq!(report.components.len(), 256 * 256 * 16);
     assert_eq!(report.lesions.len(), 256 * 256 * 16);
@@ -139,16 +95,9 @@ fn a_million_single_pixels() {
 /// A lesion that climbs through the slices as a staircase, by faces, edges or corners.
 #[test]
 fn stairs_are_one_lesion_as_far_as_they_touch() {
-    let dims = [40u32, 40, 30];
-    let stairs = |step: [u32; 2]| -> Vec<i16> {
-        let mut values = vec![0i16; (40 * 40 * 30) as usize];
-        for z in 0..30 {
-            values[((z * 40 + z * step[1]) * 40 + z * step[0]) as usize] = 200;
-        }
-        values
-    };
+    let dims = shapes::STAIRS;
     for (step, four, eight) in [([0, 0], 1, 1), ([1, 0], 30, 1), ([0, 1], 30, 1), ([1, 1], 30, 1)] {
-        assert_eq!(score(stairs(step), dims, Connectivity::Four).lesions.len(), four, "{step:?}");
-        assert_eq!(score(stairs(step), dims, Connectivity::Eight).lesions.len(), eight, "{step:?}");
+        assert_eq!(score(shapes::stairs(step), dims, Connectivity::Four).lesions.len(), four, "{step:?}");
+        assert_eq!(score(shapes::stairs(step), dims, Connectivity::Eight).lesions.len(), eight, "{step:?}");
     }
 }

@@ -6,7 +6,10 @@
 
 mod common;
 
-use calcium::{CONVENTIONS, Connectivity, Convention, Input, MinimumArea, Reading, Request, ScoredComponent};
+use calcium::{
+    CONVENTIONS, Connectivity, Convention, Input, MinimumArea, Reading, Report, Request, ScoredComponent,
+};
+use common::gpu as on;
 use imaging::disk::files_under;
 use testbed::verification::{Row, record};
 
@@ -65,14 +68,26 @@ fn nine_inserts_score_as_published() {
     let expected = expected(&folder.join("expected_large_rep1.csv"));
     assert_eq!(expected.len(), 9);
     let input = Input::new(&series, &volume, &[]);
-    let score = |convention| {
-        let request = Request { convention, mass_factor: Some(MASS_FACTOR), ..Request::default() };
-        calcium::run(&input, &request, &Reading::default(), &|| 0.0).unwrap()
-    };
+    let request =
+        |convention| Request { convention, mass_factor: Some(MASS_FACTOR), ..Request::default() };
+    let reading = Reading::default();
+    let on_cpu = |convention| calcium::run(&input, &request(convention), &reading, &|| 0.0).unwrap();
+    prove("calcium-qrm", "calcium, CPU", &expected, &on_cpu);
+    let Some((gpu, mut scorer)) = on::device() else { return };
+    let table = on::collect(&gpu, &mut scorer, &input, None);
+    let on_gpu = |convention| on::rescore(&gpu, &scorer, &input, &table, &request(convention), &reading);
+    prove("calcium-gpu-qrm", "calcium, GPU", &expected, &on_gpu);
+    for convention in CONVENTIONS {
+        assert_eq!(on::apart(&on_gpu(convention), &on_cpu(convention)), Ok(0.0), "{}", convention.name);
+    }
+}
+
+/// Nine inserts times three scores, and that other conventions give other numbers.
+fn prove(test: &str, method: &'static str, expected: &[Expected], score: &dyn Fn(Convention) -> Report) {
     let report = score(CONVENTIONS[0]);
     let mut rows = Vec::new();
     let mut total = 0.0;
-    for e in &expected {
+    for e in expected {
         let got = sums(&report.components, e);
         total += got[0];
         for ((name, got), want) in
@@ -84,7 +99,7 @@ fn nine_inserts_score_as_published() {
             rows.push(Row {
                 number: format!("{name}, insert {}", e.insert),
                 data: DATA,
-                method: "calcium, CPU",
+                method,
                 reference: "FQM (van Praagh 2021)",
                 ours: format!("{got:.5}"),
                 theirs: format!("{want}"),
@@ -97,7 +112,7 @@ fn nine_inserts_score_as_published() {
     rows.push(Row {
         number: "Agatston score, all inserts".into(),
         data: DATA,
-        method: "calcium, CPU",
+        method,
         reference: "FQM (van Praagh 2021)",
         ours: format!("{total:.4}"),
         theirs: "966.6265".into(),
@@ -108,12 +123,12 @@ fn nine_inserts_score_as_published() {
     let four = score(Convention { connectivity: Connectivity::Four, ..CONVENTIONS[0] });
     let open = score(Convention { minimum_area: MinimumArea::MoreThanMm2(0.0), ..CONVENTIONS[0] });
     let mut differing = 0;
-    for e in &expected {
+    for e in expected {
         let (got4, got0) = (sums(&four.components, e)[0], sums(&open.components, e)[0]);
         assert!((got4 - e.four_connected).abs() <= 1e-5, "{}: {got4}, want {}", e.insert, e.four_connected);
         assert!((got0 - e.no_minimum).abs() <= 1e-5, "{}: {got0}, want {}", e.insert, e.no_minimum);
         differing += usize::from(e.four_connected != e.fqm[0]) + usize::from(e.no_minimum != e.fqm[0]);
     }
     assert!(differing >= 9, "{differing}");
-    record("calcium-qrm", &rows);
+    record(test, &rows);
 }

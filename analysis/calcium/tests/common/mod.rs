@@ -2,6 +2,10 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may panic")]
 
+pub mod bank;
+pub mod gpu;
+pub mod shapes;
+
 use calcium::{Edit, Input, Reading, Report, Request, Vessel};
 use imaging::header::Acquisition;
 use imaging::limits::Limits;

@@ -136,6 +136,23 @@ pub struct HostTable {
     pub keys: Keys,
 }
 
+impl HostTable {
+    /// Whether runs lie in the volume, in order and apart: what is computed from them may rely on it.
+    fn is_possible(&self, dims: [u32; 3]) -> bool {
+        let total = self.keys.len() as u32;
+        let voxels = dims.iter().product::<u32>();
+        let mut free = 0;
+        let mut keys = 0;
+        self.runs.iter().enumerate().all(|(i, [start, key])| {
+            let end_key = self.runs.get(i + 1).map_or(total, |r| r[1]);
+            let possible = *start >= free && *key == keys && end_key > *key && end_key <= total;
+            keys = end_key;
+            free = start.saturating_add(end_key.saturating_sub(*key));
+            possible && free <= voxels && start / dims[0] == (free - 1) / dims[0]
+        }) && (total == 0 || !self.runs.is_empty())
+    }
+}
+
 /// A table of candidates on the GPU.
 pub struct Table {
     dims: [u32; 3],
@@ -238,7 +255,9 @@ impl Table {
             let halves: &[i16] = bytemuck::cast_slice(&keys);
             Keys::I16(halves[..n as usize].to_vec())
         };
-        Ok(HostTable { runs: runs.chunks_exact(2).map(|r| [r[0], r[1]]).collect(), keys })
+        let runs: Vec<[u32; 2]> = runs.chunks_exact(2).map(|r| [r[0], r[1]]).collect();
+        let table = HostTable { runs, keys };
+        table.is_possible(self.dims).then_some(table).ok_or(ComputeError::Garbled("runs of candidates"))
     }
 }
 

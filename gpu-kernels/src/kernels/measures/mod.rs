@@ -81,6 +81,25 @@ pub struct Measured {
     pub pieces: Vec<Piece>,
 }
 
+impl Measured {
+    /// Whether every number may be used as an index: what is computed from them relies on it.
+    fn is_possible(&self, dims: [u32; 3]) -> bool {
+        let count = self.components.len();
+        let voxels = dims.iter().product::<u32>();
+        let within = |p: &Piece| {
+            let owner = self.components.get(p.component as usize);
+            p.start < p.end
+                && p.end <= voxels
+                && owner.is_some_and(|c| c.slice == p.start / (dims[0] * dims[1]))
+        };
+        self.components.iter().all(|c| c.voxels > 0 && c.slice < dims[2])
+            && self.components.windows(2).all(|w| w[0].slice <= w[1].slice)
+            && self.lesions.len() == count
+            && (0..).zip(&self.lesions).all(|(i, root)| *root <= i)
+            && self.pieces.iter().all(within)
+    }
+}
+
 /// The compiled kernel.
 pub struct Measures {
     program: Program,
@@ -152,7 +171,8 @@ impl Measures {
         if got != most {
             return Err(ComputeError::Impossible { what: "voxels of components", got, most });
         }
-        Ok(Measured { components, lesions, pieces: bytemuck::cast_slice(&pieces).to_vec() })
+        let measured = Measured { components, lesions, pieces: bytemuck::cast_slice(&pieces).to_vec() };
+        measured.is_possible(table.dims()).then_some(measured).ok_or(ComputeError::Garbled("components"))
     }
 }
 
