@@ -85,12 +85,10 @@ pub(crate) async fn guarded<T>(gpu: &Gpu, work: impl FnOnce() -> T) -> Result<T,
     let done = work();
     // Both are popped before the first wait: scopes of others must not come in between.
     let (validation, memory) = (validation.pop(), memory.pop());
-    for error in [validation.await, memory.await] {
-        if let Some(error) = error {
-            return Err(ComputeError::Refused(error.to_string()));
-        }
+    match validation.await.or(memory.await) {
+        Some(error) => Err(ComputeError::Refused(error.to_string())),
+        None => Ok(done),
     }
-    Ok(done)
 }
 
 /// The entry points of one shader.

@@ -68,8 +68,7 @@ fn nine_inserts_score_as_published() {
     let expected = expected(&folder.join("expected_large_rep1.csv"));
     assert_eq!(expected.len(), 9);
     let input = Input::new(&series, &volume, &[]);
-    let request =
-        |convention| Request { convention, mass_factor: Some(MASS_FACTOR), ..Request::default() };
+    let request = |convention| Request { convention, mass_factor: Some(MASS_FACTOR), ..Request::default() };
     let reading = Reading::default();
     let on_cpu = |convention| calcium::run(&input, &request(convention), &reading, &|| 0.0).unwrap();
     prove("calcium-qrm", "calcium, CPU", &expected, &on_cpu);

@@ -59,16 +59,15 @@ pub fn cases() -> Vec<Case> {
     }
     let flat = [257, 67, 1];
     // Teeth that stand apart until one row joins them: every tooth is hooked late.
-    let combs: [(&str, fn(u32, u32, u32) -> bool); 5] = [
-        ("comb, down", |x, y, _| x % 2 == 0 || y == 66),
-        ("comb, up", |x, y, _| x % 2 == 0 || y == 0),
-        ("comb, right", |x, y, _| y % 2 == 0 || x == 256),
-        ("comb, left", |x, y, _| y % 2 == 0 || x == 0),
-        ("two combs", |x, y, _| (x % 4 == 0 && y < 65) || y == 0 || (x % 4 == 2 && y > 1) || y == 66),
-    ];
-    for (name, rule) in combs {
-        out.extend(drawn(name, flat, shapes::draw(flat, rule), name == "comb, down"));
-    }
+    let mut comb = |name: &str, rule: fn(u32, u32, u32) -> bool, small| {
+        out.extend(drawn(name, flat, shapes::draw(flat, rule), small));
+    };
+    comb("comb, down", |x, y, _| x % 2 == 0 || y == 66, true);
+    comb("comb, up", |x, y, _| x % 2 == 0 || y == 0, false);
+    comb("comb, right", |x, y, _| y % 2 == 0 || x == 256, false);
+    comb("comb, left", |x, y, _| y % 2 == 0 || x == 0, false);
+    let both = |x, y, _| (x % 4 == 0 && y < 65) || y == 0 || (x % 4 == 2 && y > 1) || y == 66;
+    comb("two combs", both, false);
     let board = [65, 33, 5];
     out.extend(drawn("checkerboard", board, shapes::draw(board, |x, y, z| (x + y + z) % 2 == 0), true));
     // Longer than any group of threads, and crossing every one of their borders.

@@ -84,7 +84,7 @@ pub fn run(dims: [u32; 3], table: &HostTable, cut: i32, corners: bool) -> (Vec<P
         }
         let at = at as u32;
         match pieces.last_mut() {
-            Some(p) if p.end == at && at % dims[0] != 0 => p.end += 1,
+            Some(p) if p.end == at && !at.is_multiple_of(dims[0]) => p.end += 1,
             _ => {
                 pieces.push(Piece { start: at, end: at + 1, first_key: index_of_key[at as usize], component })
             }
