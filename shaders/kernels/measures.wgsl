@@ -11,12 +11,11 @@ const PEAK: u32 = 1u;           // key + 2^31
 const SUM: u32 = 2u;            // two words: keys + 32768; unused for floats
 const SUM_X: u32 = 4u;
 const SUM_Y: u32 = 6u;
-const NOT_X0: u32 = 8u;
-const NOT_Y0: u32 = 9u;
+const NOT_START: u32 = 8u;      // index in the volume of the first voxel
+const NOT_X0: u32 = 9u;
 const X1: u32 = 10u;
 const Y1: u32 = 11u;
-const SLICE: u32 = 12u;
-const RECORD: u32 = 13u;
+const RECORD: u32 = 12u;
 
 // The sum of floats is exact: a number of 277 bits as nine sums of 64, which stand 32 bits apart.
 const LIMBS: u32 = 9u;
@@ -119,9 +118,8 @@ fn measure(@builtin(global_invocation_id) id: vec3<u32>) {
     let ends = 2u * x0 + n - 1u;
     add(record + SUM_X, select(n * (ends / 2u), (n / 2u) * ends, n % 2u == 0u));
     add(record + SUM_Y, n * y);
+    atomicMax(&records[record + NOT_START], ~piece.start);
     atomicMax(&records[record + NOT_X0], ~x0);
-    atomicMax(&records[record + NOT_Y0], ~y);
     atomicMax(&records[record + X1], x0 + n);
     atomicMax(&records[record + Y1], y + 1u);
-    atomicMax(&records[record + SLICE], piece.start / params.area);
 }

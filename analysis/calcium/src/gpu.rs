@@ -311,6 +311,7 @@ fn to_labelled(
             sum_x: m.sum_x,
             sum_y: m.sum_y,
             bounds: m.bounds,
+            first: m.first,
             whole: Whole { voxels: m.voxels, peak_key: m.peak_key },
         });
     }

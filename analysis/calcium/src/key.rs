@@ -144,6 +144,9 @@ impl Scale {
 
     /// Keys from the first to the second, inclusive, are stored values from `low` to `high`; `None`: none are.
     pub(crate) fn keys_between(&self, low: f64, high: f64) -> Option<[i32; 2]> {
+        if low.is_nan() || high.is_nan() {
+            return None;
+        }
         let (from, end) = if self.negative() {
             (self.first(|k| self.stored(k) <= high), self.first(|k| self.stored(k) < low))
         } else {

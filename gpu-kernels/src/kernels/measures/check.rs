@@ -101,7 +101,7 @@ fn numbers(measures: &[Measure]) -> Vec<f64> {
         let [x0, y0, x1, y1] = m.bounds.map(f64::from);
         let (sums, long) = ([m.key_sum as f64, m.float_sum], [m.sum_x as f64, m.sum_y as f64]);
         let rest = [f64::from(m.voxels), f64::from(m.peak_key), f64::from(m.slice), x0, y0, x1, y1];
-        sums.into_iter().chain(long).chain(rest)
+        sums.into_iter().chain(long).chain(rest).chain(m.first.map(f64::from))
     };
     measures.iter().flat_map(of).collect()
 }

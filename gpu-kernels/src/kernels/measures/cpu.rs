@@ -18,6 +18,7 @@ pub fn run(dims: [u32; 3], table: &HostTable, negative: bool, pieces: &[Piece]) 
                 float_sum: 0.0,
                 sum_x: 0,
                 sum_y: 0,
+                first: [piece.start % dims[0], piece.start / dims[0] % dims[1]],
                 bounds: [u32::MAX, u32::MAX, 0, 0],
                 slice: piece.start / (dims[0] * dims[1]),
             });

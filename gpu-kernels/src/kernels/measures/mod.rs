@@ -45,7 +45,7 @@ pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
 const WIDE: u32 = 1;
 const NEGATIVE: u32 = 2;
 /// Words of a record: see the constants of the WGSL.
-const RECORD: u64 = 13;
+const RECORD: u64 = 12;
 /// Words of the exact sum of a component of floats.
 const LIMBS: u64 = 2 * exact::LIMBS as u64;
 
@@ -64,6 +64,8 @@ pub struct Measure {
     pub sum_x: u64,
     /// Sum of the rows.
     pub sum_y: u64,
+    /// Column and row of the first voxel in raster order.
+    pub first: [u32; 2],
     /// First column, first row, one past the last of each.
     pub bounds: [u32; 4],
     /// From 0.
@@ -179,6 +181,10 @@ impl Measures {
 fn measure(record: &[u32], float_sum: f64, table: &Table) -> Measure {
     let long = |i: usize| u64::from(record[i]) | u64::from(record[i + 1]) << 32;
     let voxels = record[0];
+    // The first voxel lies in the first row, and in the slice of all.
+    let [columns, rows, _] = table.dims();
+    let row = !record[8] / columns;
+    let first = [!record[8] % columns, row % rows];
     Measure {
         voxels,
         peak_key: (record[1] ^ 0x8000_0000) as i32,
@@ -186,7 +192,8 @@ fn measure(record: &[u32], float_sum: f64, table: &Table) -> Measure {
         float_sum,
         sum_x: long(4),
         sum_y: long(6),
-        bounds: [!record[8], !record[9], record[10], record[11]],
-        slice: record[12],
+        first,
+        bounds: [!record[9], first[1], record[10], record[11]],
+        slice: row / rows,
     }
 }
