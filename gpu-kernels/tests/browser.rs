@@ -69,6 +69,41 @@ async fn self_check_on_webgpu() {
     check(BackendKind::WebGpu).await;
 }
 
+/// All cases, also those that the self-check leaves out: a million components, many slabs, long rows.
+async fn every_case(name: &str) {
+    let (gpu, _surface, _canvas) = gpu(BackendKind::WebGpu).await;
+    let kernel = ALL.iter().find(|k| k.name == name).unwrap();
+    let start = now_ms();
+    let outcomes = (kernel.check)(&gpu, Extent::All).await;
+    let slowest = outcomes.iter().max_by(|a, b| a.gpu_ms.total_cmp(&b.gpu_ms)).unwrap();
+    console_log!(
+        "{name}: {} cases in {:.0} ms, slowest {} ({:.0} ms)",
+        outcomes.len(),
+        now_ms() - start,
+        slowest.case,
+        slowest.gpu_ms
+    );
+    assert!(outcomes.len() >= 25);
+    for outcome in outcomes {
+        assert_eq!(outcome.result, Ok(0.0), "{name}, {}", outcome.case);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn every_case_of_candidates() {
+    every_case("candidates").await;
+}
+
+#[wasm_bindgen_test]
+async fn every_case_of_components() {
+    every_case("components").await;
+}
+
+#[wasm_bindgen_test]
+async fn every_case_of_measures() {
+    every_case("measures").await;
+}
+
 #[wasm_bindgen_test]
 async fn self_check_on_webgl2() {
     check(BackendKind::WebGl2).await;
