@@ -55,6 +55,10 @@ async fn check(kind: BackendKind) {
     self_check(&gpu).await;
     console_log!("{kind:?}: {} rows in {first_ms:.0} ms, again in {:.0} ms", rows.len(), now_ms() - start);
     for kernel in ALL {
+        let own = rows.iter().filter(|row| row.kernel == kernel.name);
+        console_log!("{}: {:.0} ms in its cases", kernel.name, own.map(|row| row.gpu_ms).sum::<f64>());
+    }
+    for kernel in ALL {
         assert!(rows.iter().any(|row| row.kernel == kernel.name), "{} is missing", kernel.name);
     }
     for row in &rows {

@@ -2,8 +2,9 @@
 
 use imaging::Voxels;
 
+use crate::kernels::Extent;
 use crate::kernels::candidates::{self, Allowed, HostTable, Rule};
-use crate::kernels::shapes;
+use crate::kernels::shapes::{draw, noise, scatter, snake, spiral};
 
 /// One table and how to label it.
 pub struct Case {
@@ -19,82 +20,94 @@ pub struct Case {
     pub cut: i32,
     /// 8 and 26 neighbours.
     pub corners: bool,
-    /// Whether the self-check in the browser runs it too.
-    pub in_self_check: bool,
 }
 
-fn case(
-    name: &str,
-    dims: [u32; 3],
-    voxels: Voxels,
-    negative: bool,
-    cuts: [i32; 2],
-    small: bool,
-) -> Vec<Case> {
-    let rule = Rule { cut: cuts[0], negative, padding: None };
-    let table = candidates::cpu::run(&voxels, dims, rule, Allowed::default());
-    let of = |(table, corners): (HostTable, bool)| Case {
-        name: format!("{name}, {}", if corners { "8 and 26" } else { "4 and 6" }),
-        dims,
-        table,
-        negative,
-        cut: cuts[1],
-        corners,
-        in_self_check: small,
-    };
-    table.into_iter().flat_map(|t| [(t.clone(), false), (t, true)]).map(of).collect()
+/// Which connectivities the self-check in the browser runs: [4 and 6, 8 and 26].
+const NONE: [bool; 2] = [false, false];
+const FOUR: [bool; 2] = [true, false];
+const EIGHT: [bool; 2] = [false, true];
+
+struct Cases {
+    extent: Extent,
+    out: Vec<Case>,
 }
 
-/// All cases.
-pub fn cases() -> Vec<Case> {
-    let at = [100, 100];
-    let drawn = |name: &str, dims, values, small| case(name, dims, Voxels::I16(values), false, at, small);
+impl Cases {
+    /// Values are only made where they are asked for: some are large. `cuts`: floor and threshold.
+    fn add(
+        &mut self,
+        (name, dims, in_self_check): (&str, [u32; 3], [bool; 2]),
+        (cuts, negative): ([i32; 2], bool),
+        voxels: impl Fn() -> Voxels,
+    ) {
+        for (corners, small) in [false, true].into_iter().zip(in_self_check) {
+            if self.extent == Extent::SelfCheck && !small {
+                continue;
+            }
+            let rule = Rule { cut: cuts[0], negative, padding: None };
+            let Some(table) = candidates::cpu::run(&voxels(), dims, rule, Allowed::default()) else {
+                continue;
+            };
+            let name = format!("{name}, {}", if corners { "8 and 26" } else { "4 and 6" });
+            self.out.push(Case { name, dims, table, negative, cut: cuts[1], corners });
+        }
+    }
+
+    fn drawn(&mut self, what: (&str, [u32; 3], [bool; 2]), values: impl Fn() -> Vec<i16>) {
+        self.add(what, ([100, 100], false), || Voxels::I16(values()));
+    }
+}
+
+/// All cases, or those that a browser with a software adapter runs in well under a second.
+pub fn cases(extent: Extent) -> Vec<Case> {
+    let mut c = Cases { extent, out: Vec::new() };
     let odd = [22, 23, 30];
-    let mut out = Vec::new();
-    for (share, small) in [(50, true), (410, true), (590, false), (950, false)] {
-        out.extend(drawn(&format!("{share} of 1000"), odd, shapes::noise(odd, share), small));
+    for (share, small) in [(50, FOUR), (410, EIGHT), (590, NONE), (950, NONE)] {
+        c.drawn((&format!("{share} of 1000"), odd, small), || noise(odd, share));
     }
-    for (n, small) in [(5, true), (65, true), (513, false)] {
-        out.extend(drawn(&format!("spiral of {n}"), [n, n, 1], shapes::spiral(n), small));
+    for (n, small) in [(5, NONE), (65, EIGHT), (513, NONE)] {
+        c.drawn((&format!("spiral of {n}"), [n, n, 1], small), || spiral(n));
     }
-    let flat = [257, 67, 1];
     // Teeth that stand apart until one row joins them: every tooth is hooked late.
-    let mut comb = |name: &str, rule: fn(u32, u32, u32) -> bool, small| {
-        out.extend(drawn(name, flat, shapes::draw(flat, rule), small));
+    let flat = [257, 67, 1];
+    let mut comb = |name, small, rule: fn(u32, u32, u32) -> bool| {
+        c.drawn((name, flat, small), || draw(flat, rule));
     };
-    comb("comb, down", |x, y, _| x % 2 == 0 || y == 66, true);
-    comb("comb, up", |x, y, _| x % 2 == 0 || y == 0, false);
-    comb("comb, right", |x, y, _| y % 2 == 0 || x == 256, false);
-    comb("comb, left", |x, y, _| y % 2 == 0 || x == 0, false);
-    let both = |x, y, _| (x % 4 == 0 && y < 65) || y == 0 || (x % 4 == 2 && y > 1) || y == 66;
-    comb("two combs", both, false);
+    comb("comb, down", FOUR, |x, y, _| x % 2 == 0 || y == 66);
+    comb("comb, up", NONE, |x, y, _| x % 2 == 0 || y == 0);
+    comb("comb, right", NONE, |x, y, _| y % 2 == 0 || x == 256);
+    comb("comb, left", NONE, |x, y, _| y % 2 == 0 || x == 0);
+    comb("two combs", NONE, |x, y, _| (x % 4 == 0 && y < 65) || y == 0 || (x % 4 == 2 && y > 1) || y == 66);
     let board = [65, 33, 5];
-    out.extend(drawn("checkerboard", board, shapes::draw(board, |x, y, z| (x + y + z) % 2 == 0), true));
+    c.drawn(("checkerboard", board, FOUR), || draw(board, |x, y, z| (x + y + z) % 2 == 0));
     // Longer than any group of threads, and crossing every one of their borders.
     let long = [33, 301, 9];
-    out.extend(drawn("snake", long, shapes::snake(long), false));
-    out.extend(drawn("every voxel", [70, 33, 9], vec![300; 70 * 33 * 9], false));
-    out.extend(drawn("one column", [1, 300, 9], shapes::noise([1, 300, 9], 700), true));
-    out.extend(drawn("one row", [300, 1, 9], shapes::noise([300, 1, 9], 500), true));
-    out.extend(drawn("nothing", [9, 8, 7], vec![0; 9 * 8 * 7], true));
-    out.extend(drawn("1 x 1 x 1", [1, 1, 1], vec![300], true));
+    c.drawn(("snake", long, NONE), || snake(long));
+    c.drawn(("every voxel", [70, 33, 9], NONE), || vec![300; 70 * 33 * 9]);
+    c.drawn(("one column", [1, 300, 9], EIGHT), || noise([1, 300, 9], 700));
+    c.drawn(("one row", [300, 1, 9], EIGHT), || noise([300, 1, 9], 500));
+    c.drawn(("nothing", [9, 8, 7], EIGHT), || vec![0; 9 * 8 * 7]);
+    c.drawn(("1 x 1 x 1", [1, 1, 1], EIGHT), || vec![300]);
     let stairs = [12, 13, 11];
-    out.extend(drawn("stairs", stairs, shapes::draw(stairs, |x, y, z| x == z && y == z), true));
-    let million = [512, 512, 32];
-    let singles = shapes::draw(million, |x, y, z| x % 2 == 0 && y % 2 == 0 && z % 2 == 0);
-    out.extend(drawn("a million single pixels", million, singles, false).into_iter().skip(1));
+    c.drawn(("stairs", stairs, EIGHT), || draw(stairs, |x, y, z| x == z && y == z));
+    let large = [512, 512, 32];
+    c.drawn(("a million single pixels", large, NONE), || {
+        draw(large, |x, y, z| x % 2 == 0 && y % 2 == 0 && z % 2 == 0)
+    });
     // A threshold above the floor cuts runs into pieces, at both ends and in between.
-    let spread = |i: u32| (shapes::scatter(i) % 400) as i16;
-    let values: Vec<i16> = (0..22 * 23 * 30).map(spread).collect();
+    let values = || (0..22 * 23 * 30).map(|i| (scatter(i) % 400) as i16);
     for cut in [50, 51, 200, 399, 400] {
-        let voxels = Voxels::I16(values.clone());
-        out.extend(case(&format!("floor 50, cut {cut}"), odd, voxels, false, [50, cut], cut == 200));
+        let small = if cut == 200 { EIGHT } else { NONE };
+        c.add((&format!("floor 50, cut {cut}"), odd, small), ([50, cut], false), || {
+            Voxels::I16(values().collect())
+        });
     }
-    let reversed = Voxels::I16(values.iter().map(|v| -v).collect());
-    out.extend(case("negative slope", odd, reversed, true, [49, 199], true));
-    let unsigned = Voxels::U16(values.iter().map(|v| *v as u16 + 32700).collect());
-    out.extend(case("unsigned", odd, unsigned, false, [0, 60], false));
-    let floats = Voxels::F32(values.iter().map(|v| f32::from(*v) - 150.5).collect());
-    out.extend(case("floats", odd, floats, false, [0, 100f32.to_bits() as i32], true));
-    out
+    c.add(("negative slope", odd, EIGHT), ([49, 199], true), || Voxels::I16(values().map(|v| -v).collect()));
+    c.add(("unsigned", odd, NONE), ([0, 60], false), || {
+        Voxels::U16(values().map(|v| v as u16 + 32700).collect())
+    });
+    c.add(("floats", odd, FOUR), ([0, 100f32.to_bits() as i32], false), || {
+        Voxels::F32(values().map(|v| f32::from(v) - 150.5).collect())
+    });
+    c.out
 }

@@ -25,27 +25,24 @@ pub struct Case {
     pub negative: bool,
     /// By the labeller's twin.
     pub pieces: Vec<Piece>,
-    /// Whether the self-check in the browser runs it too.
-    pub in_self_check: bool,
 }
 
 /// Those of the labeller, and some that only sums can get wrong.
-pub fn cases() -> Vec<Case> {
+pub fn cases(extent: Extent) -> Vec<Case> {
     let labelled = |c: components::Case| Case {
         pieces: components::cpu::run(c.dims, &c.table, c.cut, c.corners).0,
         name: c.name,
         dims: c.dims,
         table: c.table,
         negative: c.negative,
-        in_self_check: c.in_self_check,
     };
-    let mut out: Vec<Case> = components::cases().into_iter().map(labelled).collect();
+    let mut out: Vec<Case> = components::cases(extent).into_iter().map(labelled).collect();
     let mut add = |name: &str, dims, voxels: Voxels, negative| {
         let rule = Rule { cut: i32::MIN, negative, padding: None };
         if let Some(table) = candidates::cpu::run(&voxels, dims, rule, Allowed::default()) {
             let pieces = components::cpu::run(dims, &table, i32::MIN, true).0;
             let name = name.to_owned();
-            out.push(Case { name, dims, table, negative, pieces, in_self_check: true });
+            out.push(Case { name, dims, table, negative, pieces });
         }
     };
     let dims = [37, 29, 3];
@@ -71,7 +68,7 @@ pub fn cases() -> Vec<Case> {
 pub async fn check(gpu: &Gpu, extent: Extent) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let kernel = Measures::new(gpu).await;
-    for case in cases().into_iter().filter(|case| extent == Extent::All || case.in_self_check) {
+    for case in cases(extent) {
         let start = Instant::now();
         let want = numbers(&cpu::run(case.dims, &case.table, case.negative, &case.pieces));
         let cpu_ms = start.elapsed().as_secs_f64() * 1e3;
