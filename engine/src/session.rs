@@ -103,12 +103,14 @@ impl Session {
     pub async fn step(&mut self) -> bool {
         self.notice_loss();
         let until = link::now_ms() + SLICE_MS;
-        // A picture that somebody waits for comes first.
+        // A score takes tens of milliseconds and a projection on a slow adapter a second: the table comes first.
+        self.score_step();
+        // Then a picture that somebody waits for.
         if self.stale || (self.grown && self.picture_is_due()) {
             self.draw().await;
         }
         while link::now_ms() < until {
-            if !(self.score_step() || self.read_step() || self.load_step() || self.picture_step()) {
+            if !(self.read_step() || self.load_step() || self.picture_step()) {
                 if self.grown {
                     self.draw().await;
                 }

@@ -56,11 +56,11 @@ pub fn offered(ctx: Ctx, series: SeriesId, info: &VolumeInfo) {
         (w.calcium_open, w.desks.contains_key(&series), w.active_panel().is_some_and(|p| p.series == series))
     });
     match &info.calcium {
-        Offer::Likely(s) if s.region.is_some() && !open && !known && shown => {
-            // On a narrow page the reading is a drawer over the picture; the reader opens it.
-            if ctx.inspector_open.get_untracked() {
-                ctx.open_calcium(series, s.clone());
-            }
+        // On a narrow page the reading is a drawer over the picture; the reader opens it.
+        Offer::Likely(s)
+            if s.region.is_some() && !open && !known && shown && ctx.inspector_open.get_untracked() =>
+        {
+            ctx.open_calcium(series, s.clone());
         }
         Offer::Likely(s) | Offer::Possible(s) if open && known => {
             ctx.workspace.update(|w| w.open_calcium(series, s.clone()));

@@ -157,7 +157,12 @@ impl Desk {
 
     /// What voxels count from, as it is shown now.
     pub fn threshold_hu(&self) -> f64 {
-        self.dragged_hu.or(self.session.get().threshold_hu).unwrap_or(self.suggestion.standard_threshold_hu)
+        self.dragged_hu.unwrap_or(self.settled_hu())
+    }
+
+    /// What voxels count from when the slider is not held.
+    pub fn settled_hu(&self) -> f64 {
+        self.session.get().threshold_hu.unwrap_or(self.suggestion.standard_threshold_hu)
     }
 
     /// A decision, undone by one undo.
@@ -409,22 +414,18 @@ impl Workspace {
         let m = panel.view.world_from_screen(&volume.grid, self.viewport(id));
         let from_screen = volume.grid.voxel_from_world() * m;
         let at = from_screen.transform_point3(at_px.extend(0.0)).to_array();
-        let mut edges = Vec::new();
-        for axis in 0..3 {
-            // Voxels per pixel along this axis; an axis seen end on has no edge here.
-            let per_px = from_screen.matrix3.x_axis.to_array()[axis]
-                .abs()
-                .max(from_screen.matrix3.y_axis.to_array()[axis].abs());
-            let seen_end_on = per_px < 1e-3 * from_screen.matrix3.x_axis.length();
-            let reach = reach_px * per_px;
-            for (far, edge) in [(false, region.from[axis]), (true, region.to[axis])] {
-                if !seen_end_on && (at[axis] + 0.5 - f64::from(edge)).abs() <= reach {
-                    edges.push(Edge { axis, far });
-                    break;
-                }
-            }
-        }
-        edges
+        // Voxels per pixel along each axis; an axis seen end on has no edge here.
+        let m = from_screen.matrix3;
+        let per_px = m.x_axis.abs().max(m.y_axis.abs()).to_array();
+        let near = |axis: usize| {
+            let seen_end_on = per_px[axis] < 1e-3 * m.x_axis.length();
+            let reach = reach_px * per_px[axis];
+            [(false, region.from[axis]), (true, region.to[axis])]
+                .into_iter()
+                .find(|(_, edge)| !seen_end_on && (at[axis] + 0.5 - f64::from(*edge)).abs() <= reach)
+                .map(|(far, _)| Edge { axis, far })
+        };
+        (0..3).filter_map(near).collect()
     }
 
     /// Moves edges to a point.
@@ -613,6 +614,10 @@ mod tests {
         let overlay = scene.panels[0].overlay.clone().unwrap();
         assert_eq!((overlay.lowest, overlay.region), (130.0, Some([[2, 3, 4], [20, 21, 28]])));
         assert!(scene.panels[1].view.slab.thickness > 100.0, "a MIP of everything");
+        w.desk_mut().unwrap().dragged_hu = Some(90.0);
+        let held = crate::state::outbox::scene_of(&w).panels;
+        let lowest: Vec<f64> = held.into_iter().map(|p| p.overlay.unwrap().lowest).collect();
+        assert_eq!(lowest, [90.0, 130.0, 130.0], "projections follow when the slider is let go");
         w.calcium_open = false;
         assert!(crate::state::outbox::scene_of(&w).panels.iter().all(|p| p.overlay.is_none()));
     }

@@ -1,10 +1,10 @@
 //! The newest scene, sent at most once per animation frame and never faster than the engine draws.
 //! A slow engine would otherwise collect a queue of scenes nobody will see.
 
-use protocol::{Panel, Scene};
+use protocol::{Overlay, Panel, Scene};
 
 use super::calcium::Desk;
-use super::workspace::Workspace;
+use super::workspace::{PanelState, Workspace};
 
 /// Scenes that may be under way at once: one being drawn, one to follow without a pause.
 const MOST_UNDER_WAY: u32 = 2;
@@ -37,11 +37,21 @@ pub fn scene_of(w: &Workspace) -> Scene {
                 window: p.window,
                 invert: p.invert,
                 time_index: p.time_index,
-                overlay: w.desks.get(&p.series).filter(|_| w.calcium_open).map(Desk::overlay),
+                overlay: w.desks.get(&p.series).filter(|_| w.calcium_open).map(|d| overlay(d, p)),
             })
         })
         .collect();
     Scene { generation: 0, width_px: px(w.width), height_px: px(w.height), panels }
+}
+
+/// What is marked in a panel. While the slider is held a projection keeps the threshold it had: it costs as much
+/// as all slices together, and the planes show what the slider does.
+fn overlay(desk: &Desk, panel: &PanelState) -> Overlay {
+    let mut overlay = desk.overlay();
+    if panel.view.slab.thickness > 0.0 {
+        overlay.lowest = desk.settled_hu();
+    }
+    overlay
 }
 
 impl Outbox {

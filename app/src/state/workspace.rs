@@ -340,6 +340,11 @@ impl Workspace {
                     self.panels.extend(old.iter().cloned());
                     let mut panel = self.new_panel(series, plane);
                     let extent = panel.view.depth_range(&info.grid);
+                    if depth == Depth::Whole {
+                        // A projection of everything takes every voxel of the volume: one read each is enough to
+                        // find one's way, and eight would cost a slow adapter seconds.
+                        panel.view.interpolation = Interpolation::Nearest;
+                    }
                     panel.view.slab.thickness = match depth {
                         Depth::Plane => 0.0,
                         Depth::Slab => (10.0 * panel.view.slice_step(&info.grid)).max(30.0),
