@@ -3,6 +3,8 @@
 //! The same crate computes here and in the browser; this file reads paths into an input and says what is
 //! wrong with them.
 
+mod backend;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -55,7 +57,7 @@ pub struct Args {
     percentiles: Option<PathBuf>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "auto")]
-    backend: Backend,
+    backend: backend::Backend,
     /// Also write the report as PDF.
     #[arg(long, value_name = "F")]
     pdf: Option<PathBuf>,
@@ -68,13 +70,6 @@ pub struct Args {
     /// Print JSON; without it, a short summary.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Backend {
-    Auto,
-    Gpu,
-    Cpu,
 }
 
 /// Why there is no score.
@@ -101,6 +96,9 @@ pub enum Error {
     /// See [`calcium::Error`].
     #[error(transparent)]
     Calcium(#[from] ::calcium::Error),
+    /// See [`backend::Error`].
+    #[error(transparent)]
+    Backend(#[from] backend::Error),
     /// A mask or map that cannot be used.
     #[error("The {what} cannot be used: {why}")]
     Map {
@@ -115,9 +113,6 @@ pub enum Error {
     /// The user's own percentiles.
     #[error("The percentile table cannot be used: {0}")]
     Percentiles(String),
-    /// `--backend gpu`.
-    #[error("Calcium has no GPU kernel in this build. Use --backend auto or cpu; the numbers are the same.")]
-    NoGpu,
     /// A file could not be written, or standard output was closed.
     #[error("cannot write the result: {0}")]
     Write(#[source] std::io::Error),
@@ -126,7 +121,7 @@ pub enum Error {
 impl Error {
     /// Whether the user can mend it by other arguments.
     pub fn bad_input(&self) -> bool {
-        !matches!(self, Self::NoGpu | Self::Write(_))
+        !matches!(self, Self::Backend(backend::Error::NoGpu(_)) | Self::Write(_))
     }
 }
 
@@ -151,9 +146,6 @@ struct SeriesLine {
 pub fn run(args: &Args) -> Result<(), Error> {
     let session = session(args)?;
     let request = Request::of(&session)?;
-    if args.backend == Backend::Gpu {
-        return Err(Error::NoGpu);
-    }
     let percentiles: Option<PercentileTable> =
         args.percentiles.as_deref().map(|p| from_json(p, Error::Percentiles)).transpose()?;
     let began = Instant::now();
@@ -173,7 +165,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     }
     let now_ms = || began.elapsed().as_secs_f64() * 1000.0;
     let input = Input::new(series, &volume, &warnings);
-    let mut report = ::calcium::run(&input, &request, &reading, &now_ms)?;
+    let mut report = backend::score(args.backend, &input, &request, &reading, &now_ms)?;
     report.input.voxels_sha256 = Some(voxels_sha256(&volume.voxels));
     if let Some(path) = &args.csv {
         std::fs::write(path, report.csv()).map_err(Error::Write)?;

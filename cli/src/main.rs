@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Score coronary calcium on a CT series.
-    Calcium(calcium::Args),
+    Calcium(Box<calcium::Args>),
     /// Tell what is in files, folders and zips, and what became of every file.
     Inspect(inspect::Args),
     /// Serve the app and the API.

@@ -5,7 +5,8 @@
 
 use contract::calcium::{Edit, Region};
 use gpu_kernels::kernels::{self, candidates, components, measures};
-use gpu_kernels::{Budget, ComputeError, Gpu, GpuVolume, VoxelFormat, check_kernel};
+use gpu_kernels::{Budget, ComputeError, Gpu, GpuVolume, VolumeError, VoxelFormat, check_kernel};
+use imaging::Volume;
 use scene::Grid;
 
 use crate::assign::{Assignment, Owned};
@@ -23,6 +24,9 @@ pub enum Error {
     /// The CPU can still score.
     #[error(transparent)]
     Compute(#[from] ComputeError),
+    /// Neither does the volume have to be on a GPU.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
     /// The self-check found another answer than the twin's.
     #[error("the kernel {kernel} gives wrong answers on this GPU ({detail}); use the CPU")]
     SelfCheck {
@@ -59,6 +63,17 @@ pub async fn self_check(gpu: &Gpu) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The first time point of a volume, for [`Scorer::collect`], where no screen holds it already.
+pub async fn upload(gpu: &Gpu, volume: &Volume) -> Result<GpuVolume, Error> {
+    let dims = volume.grid.dims();
+    let mut out = GpuVolume::allocate(gpu, dims, VoxelFormat::of(&volume.voxels)).await?;
+    out.upload_slices(gpu, &volume.voxels, 0, 0, dims[2])?;
+    for [_, slice] in volume.missing.iter().filter(|m| m[0] == 0) {
+        out.mark_missing(*slice);
+    }
+    Ok(out)
 }
 
 /// The compiled kernels. Made once per device.
@@ -112,6 +127,35 @@ impl Scorer {
     /// Gives up joining components after so many steps, so that a test sees what happens then.
     pub fn with_max_steps(self, steps: u32) -> Self {
         Self { components: self.components.with_max_steps(steps), ..self }
+    }
+
+    /// All of it, as [`crate::run`], for a volume that is not on the GPU yet.
+    pub async fn run(
+        &mut self,
+        gpu: &Gpu,
+        input: &Input<'_>,
+        request: &Request,
+        reading: &Reading<'_>,
+        now_ms: &dyn Fn() -> f64,
+    ) -> Result<Report, Error> {
+        let began = now_ms();
+        let settings = settled(input, request, reading)?;
+        let volume = upload(gpu, input.volume).await?;
+        gpu.finished().await.map_err(ComputeError::from)?;
+        let uploaded = now_ms();
+        let mut on = self.collect(gpu, input, &volume, settings.threshold_hu, reading.region).await?;
+        if let Some(session) = reading.session
+            && let Some(fewer) =
+                self.trimmed(gpu, &on, &input.volume.grid, session.region, &session.edits).await?
+        {
+            on = fewer;
+        }
+        let collected = now_ms();
+        let mut report = self.rescore(gpu, input, &on, request, reading, now_ms).await?;
+        report.timings_ms.upload = uploaded - began;
+        report.timings_ms.candidates = collected - uploaded;
+        report.timings_ms.total = now_ms() - began;
+        Ok(report)
     }
 
     /// The one pass over the voxels, as [`crate::collect`]; `volume` holds the first time point of the input.

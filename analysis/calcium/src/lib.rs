@@ -332,6 +332,7 @@ fn report(
         sensitivity,
         backend,
         timings_ms: Timings {
+            upload: 0.0,
             candidates: 0.0,
             label: after_label - began,
             score: after_score - after_label,

@@ -74,6 +74,8 @@ pub struct Software {
 /// Milliseconds of each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Timings {
+    /// The volume to the GPU; 0 on the CPU, and where it lay on the GPU already.
+    pub upload: f64,
     /// Threshold and compaction.
     pub candidates: f64,
     /// Connected components.

@@ -2,7 +2,7 @@
 
 use calcium::gpu::{GpuCandidates, Scorer};
 use calcium::{Input, LOWEST_THRESHOLD_HU, Reading, Report, Request};
-use gpu_kernels::{Gpu, GpuVolume, VoxelFormat};
+use gpu_kernels::{Gpu, GpuVolume};
 use imaging::Volume;
 use serde_json::Value;
 
@@ -28,13 +28,7 @@ pub fn name(gpu: &Gpu) -> String {
 }
 
 pub fn upload(gpu: &Gpu, volume: &Volume) -> GpuVolume {
-    let format = VoxelFormat::of(&volume.voxels);
-    let mut out = pollster::block_on(GpuVolume::allocate(gpu, volume.grid.dims(), format)).unwrap();
-    out.upload_slices(gpu, &volume.voxels, 0, 0, volume.grid.dims()[2]).unwrap();
-    for [_, slice] in &volume.missing {
-        out.mark_missing(*slice);
-    }
-    out
+    pollster::block_on(calcium::gpu::upload(gpu, volume)).unwrap()
 }
 
 pub fn collect(gpu: &Gpu, scorer: &mut Scorer, input: &Input, region: Option<&[u8]>) -> GpuCandidates {
