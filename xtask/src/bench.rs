@@ -16,7 +16,7 @@ use crate::{places, shell};
 /// a bench, because examples are also built with the tests for the browser.
 const BENCHES: [(&str, &str, &[&str]); 4] = [
     ("read", "imaging", &["run", "--release", "--example", "bench_read"]),
-    ("calcium", "calcium", &["run", "--release", "--example", "bench_calcium"]),
+    ("calcium", "calcium", &["bench", "--bench", "calcium"]),
     ("display", "gpu-kernels", &["bench", "--bench", "display"]),
     ("browser", "e2e", &["run", "--release", "--bin", "bench"]),
 ];

@@ -2,10 +2,13 @@
 //! Prints one JSON object. Side by side on the same volume, in one run: scipy.ndimage.label per slice and
 //! connected-components-3d (`bench/calcium_speed.py`, in a virtual environment below the target folder).
 //!
-//! usage: bench_calcium [--alone] [--quick] [--docs]
+//! Where there is a GPU, the same on it.
+//!
+//! usage: cargo bench -p calcium --bench calcium -- [--alone] [--quick] [--docs]
 //! `--alone` leaves out the peers, `--quick` the tables; `--docs` also writes docs/calcium-speed.md.
 
 mod document;
+mod gpu;
 
 use std::path::Path;
 use std::process::Command;
@@ -63,8 +66,8 @@ fn best(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// Medians in ms over `repeat` runs.
-fn measure(volume: &Volume, repeat: usize) -> Result<Value, Failure> {
+/// Medians in ms over `repeat` runs, and the same on the GPU.
+fn measure(volume: &Volume, repeat: usize, device: &mut Option<gpu::Device>) -> Result<Value, Failure> {
     let acquisition = Acquisition { kvp: vec![120.0], ..Acquisition::default() };
     let input = Input { volume, modality: "CT", acquisition: &acquisition, reading_warnings: &[] };
     let clock = Instant::now();
@@ -97,8 +100,10 @@ fn measure(volume: &Volume, repeat: usize) -> Result<Value, Failure> {
         calcium::rescore(&input, &table, &request, &Reading::default(), &now_ms)?;
         step_full.push(now_ms() - began);
     }
+    let on_gpu = device.as_mut().map(|d| d.measure(&input, repeat, agatston)).transpose()?;
     let dims = volume.grid.dims();
     Ok(json!({
+        "gpu": on_gpu,
         "dims": dims,
         "candidates": candidates,
         "components": components,
@@ -161,7 +166,8 @@ fn main() -> Result<(), Failure> {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = load.split(' ').next().and_then(|l| l.parse().ok()).unwrap_or(f64::NAN);
     let main_volume = volume(512, 0.01)?;
-    let ours = measure(&main_volume, 15)?;
+    let mut device = gpu::Device::find()?;
+    let ours = measure(&main_volume, 15, &mut device)?;
     let mut report = serde_json::Map::new();
     if !has("--alone") {
         let theirs = peers(&main_volume)?;
@@ -193,15 +199,17 @@ fn main() -> Result<(), Failure> {
     if !has("--quick") {
         let mut table = Vec::new();
         for side in [128, 256, 384, 512, 768] {
-            table.push(measure(&volume(side, 0.01)?, 7)?);
+            table.push(measure(&volume(side, 0.01)?, 7, &mut device)?);
         }
         report.insert("by_size_1_percent".into(), Value::Array(table));
         let mut table = Vec::new();
         for share in [0.0001, 0.001, 0.01, 0.05, 0.2] {
-            table.push(measure(&volume(256, share)?, 9)?);
+            table.push(measure(&volume(256, share)?, 9, &mut device)?);
         }
         report.insert("by_share_256".into(), Value::Array(table));
     }
+    let adapter = device.as_ref().map(gpu::Device::describe).transpose()?;
+    report.insert("gpu".into(), json!(adapter));
     report.insert("cores".into(), json!(std::thread::available_parallelism().map_or(0, usize::from)));
     report.insert("load_average_before".into(), json!(load));
     let report = Value::Object(report);

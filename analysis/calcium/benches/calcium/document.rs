@@ -36,7 +36,7 @@ fn page(report: &Value, commit: &str) -> String {
     let mut out = String::from("# Speed of the calcium score\n\n");
     let _ = write!(
         out,
-        "Written by `cargo run --release -p calcium --example bench_calcium -- --docs` at commit {commit} on {} cores, CPU, with a load average of {} before it began; do not\nedit. Best of several runs in ms (the machine has other work), over int16 volumes of soft tissue with balls of calcium. The full score holds everything a report\nhas: Agatston, both volumes, lesions in 3D, and all conventions.\n",
+        "Written by `cargo bench -p calcium --bench calcium -- --docs` at commit {commit} on {} cores, CPU, with a load average of {} before it began; do not\nedit. Best of several runs in ms (the machine has other work), over int16 volumes of soft tissue with balls of calcium. The full score holds everything a report\nhas: Agatston, both volumes, lesions in 3D, and all conventions.\n",
         report["cores"], report["load_average_before"]
     );
     let _ = write!(
@@ -80,6 +80,46 @@ fn page(report: &Value, commit: &str) -> String {
                 row["dims"][0], row["candidates"], row["components"]
             );
         }
+    }
+    out + &on_gpu(report)
+}
+
+/// What the GPU did, and which.
+fn on_gpu(report: &Value) -> String {
+    let adapter = &report["gpu"];
+    let mut out = String::from("\n## On a GPU\n\n");
+    let Some(name) = adapter["adapter"].as_str() else {
+        return out + "No adapter was found on this machine.\n";
+    };
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let copied = number(&adapter["copy_bytes_per_s"]);
+    if adapter["software_adapter"] == true {
+        out += "**A CPU plays the GPU here: these figures say that the kernels run, not how fast a GPU is.**\n\n";
+    }
+    let _ = write!(
+        out,
+        "{name}; self-check passed; every total equal to the CPU's. Wall time in ms with read-back, after the upload.\nCopying a buffer moves {:.1} GB/s here (read and write). The pass reads every voxel once (2 bytes).\n\n| side | share | upload | one pass | GB/s of the pass | full score | of it candidates | labels and measures | slider step | re-score in full |\n|{}\n",
+        copied / 1e9,
+        "---|".repeat(10)
+    );
+    let tables = ["by_size_1_percent", "by_share_256"].into_iter().flat_map(|t| rows(report, t));
+    for row in std::iter::once(&report["ours"]).chain(tables) {
+        let gpu = &row["gpu"];
+        let voxels = number(&row["dims"][0]).powi(3);
+        let _ = writeln!(
+            out,
+            "| {} | {:.2} % | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} |",
+            row["dims"][0],
+            100.0 * number(&row["candidates"]) / voxels,
+            number(&gpu["upload_ms"]),
+            number(&gpu["pass_best_ms"]),
+            number(&gpu["pass_bytes_per_s"]) / 1e9,
+            number(&gpu["full_best_ms"]),
+            number(&gpu["candidates_best_ms"]),
+            number(&gpu["label_best_ms"]),
+            number(&gpu["rescore_best_ms"]),
+            number(&gpu["rescore_full_best_ms"]),
+        );
     }
     out
 }
