@@ -1,13 +1,15 @@
-//! Calcium scores of a loaded series, from what the reader decided.
+//! Calcium scores of a loaded series, from what the reader decided: on the GPU that draws, or on the CPU.
 //!
 //! The candidates are collected once and kept, so that a moving slider and every click touch only them; what
 //! the page is told are sums and lesions, and what the picture is told is one label for each voxel of an
 //! assigned lesion.
 
+use calcium::gpu::{self, GpuCandidates, Scorer};
 use calcium::{Assignment, Candidates, Effort, Input, Owned, Reading, Report, Request, Settings};
 use contract::calcium::{Edit, Region, Session, Vessel};
-use gpu_kernels::Labels;
+use gpu_kernels::{Gpu, GpuVolume, Labels};
 use imaging::{Series, Volume};
+use protocol::SeriesId;
 use protocol::calcium::{Band, Format, Lesion, Offer, Suggestion, Sums, Table, Task};
 use scene::DVec3;
 
@@ -36,86 +38,150 @@ pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     }
 }
 
-/// The candidates of one series.
-pub struct Scoring {
-    candidates: Candidates,
-    trimmed: Option<Trimmed>,
+/// Candidates of one series, and those within the region and without what was erased. On the CPU and on a GPU
+/// alike: `C` is where they are.
+pub struct Kept<C> {
+    all: C,
+    trimmed: Option<Trimmed<C>>,
 }
 
-/// Candidates within a region and without what was erased.
-struct Trimmed {
+struct Trimmed<C> {
     region: Option<Region>,
     erased: Vec<Edit>,
-    candidates: Candidates,
+    candidates: C,
+}
+
+impl<C> Kept<C> {
+    /// As they were collected.
+    pub fn all(&self) -> &C {
+        &self.all
+    }
+
+    /// What is scored.
+    pub fn scored(&self) -> &C {
+        self.trimmed.as_ref().map_or(&self.all, |t| &t.candidates)
+    }
+
+    fn is_trimmed_for(&self, region: Option<Region>, erased: &[Edit]) -> bool {
+        self.trimmed.as_ref().is_some_and(|t| t.region == region && t.erased == erased)
+    }
+}
+
+/// From where candidates are collected for a threshold; one below the lowest is refused when it is validated.
+fn floor_hu(threshold_hu: f64) -> f64 {
+    if threshold_hu < USUAL_FLOOR_HU { calcium::LOWEST_THRESHOLD_HU } else { USUAL_FLOOR_HU }
 }
 
 fn erased(session: &Session) -> Vec<Edit> {
     session.edits.iter().filter(|e| matches!(e, Edit::Erase { .. })).cloned().collect()
 }
 
-impl Scoring {
-    /// Collects, or takes what was collected before, if it reaches low enough.
-    fn ready(
-        kept: &mut Option<Self>,
-        input: &Input,
-        settings: &Settings,
-        session: &Session,
-    ) -> Result<(), calcium::Error> {
-        let threshold_hu = settings.threshold_hu;
-        if kept.as_ref().is_none_or(|k| k.candidates.floor_hu > threshold_hu) {
-            let floor_hu =
-                if threshold_hu < USUAL_FLOOR_HU { calcium::LOWEST_THRESHOLD_HU } else { USUAL_FLOOR_HU };
-            // A threshold below the lowest is refused where it is validated.
-            let floor_hu = floor_hu.min(threshold_hu).max(calcium::LOWEST_THRESHOLD_HU);
-            let candidates = calcium::collect(input, floor_hu, None)?;
-            *kept = Some(Self { candidates, trimmed: None });
-        }
-        if let Some(scoring) = kept {
-            let erased = erased(session);
-            let same = |t: &Trimmed| t.region == session.region && t.erased == erased;
-            if !scoring.trimmed.as_ref().is_some_and(same) {
-                let grid = &input.volume.grid;
-                scoring.trimmed = scoring
-                    .candidates
-                    .trimmed(grid, session.region, &erased)
-                    .map(|candidates| Trimmed { region: session.region, erased, candidates });
-            }
-        }
-        Ok(())
-    }
-
-    fn candidates(&self) -> &Candidates {
-        self.trimmed.as_ref().map_or(&self.candidates, |t| &t.candidates)
-    }
-}
-
-/// The report of a task.
+/// The report of a task, on the CPU.
 pub fn report(
-    kept: &mut Option<Scoring>,
+    kept: &mut Option<Kept<Candidates>>,
     input: &Input,
     task: &Task,
     now_ms: &dyn Fn() -> f64,
 ) -> Result<Report, calcium::Error> {
     let request = Request::of(&task.session)?;
-    let settings = Settings::resolve(&request, calcium::kvp(input.acquisition));
+    let threshold_hu = Settings::resolve(&request, calcium::kvp(input.acquisition)).threshold_hu;
     let began = now_ms();
-    Scoring::ready(kept, input, &settings, &task.session)?;
+    let mut ready = match kept.take().filter(|k| k.all.floor_hu <= threshold_hu) {
+        Some(ready) => ready,
+        None => Kept { all: calcium::collect(input, floor_hu(threshold_hu), None)?, trimmed: None },
+    };
+    let (region, erased) = (task.session.region, erased(&task.session));
+    if !ready.is_trimmed_for(region, &erased) {
+        let fewer = ready.all.trimmed(&input.volume.grid, region, &erased);
+        ready.trimmed = fewer.map(|candidates| Trimmed { region, erased, candidates });
+    }
+    let ready = kept.insert(ready);
     let collected = now_ms();
-    let Some(scoring) = kept else { return Err(calcium::Error::Threshold(settings.threshold_hu)) };
-    let effort = if task.quick { Effort::Quick } else { Effort::Full };
-    let reading = Reading { effort, ..Reading::of(&task.session) };
-    let mut report = calcium::rescore(input, scoring.candidates(), &request, &reading, now_ms)?;
+    let mut report = calcium::rescore(input, ready.scored(), &request, &reading(task), now_ms)?;
     report.timings_ms.candidates = collected - began;
     report.timings_ms.total = now_ms() - began;
     Ok(report)
 }
 
+fn reading(task: &Task) -> Reading<'_> {
+    let effort = if task.quick { Effort::Quick } else { Effort::Full };
+    Reading { effort, ..Reading::of(&task.session) }
+}
+
+/// Scoring on one device. Lost with it.
+#[derive(Default)]
+pub struct GpuScoring {
+    /// Compiled and checked against the twins at the first score; an error once is an error for this device.
+    scorer: Option<Result<Scorer, gpu::Error>>,
+    kept: Option<(SeriesId, Kept<GpuCandidates>)>,
+}
+
+impl GpuScoring {
+    /// The report of a task; `volume` is the texture that is drawn from.
+    pub async fn report(
+        &mut self,
+        device: &Gpu,
+        volume: &GpuVolume,
+        input: &Input<'_>,
+        task: &Task,
+        now_ms: &dyn Fn() -> f64,
+    ) -> Result<Report, gpu::Error> {
+        let request = Request::of(&task.session)?;
+        let threshold_hu = Settings::resolve(&request, calcium::kvp(input.acquisition)).threshold_hu;
+        let began = now_ms();
+        if self.scorer.is_none() {
+            let checked = gpu::self_check(device).await;
+            self.scorer = Some(match checked {
+                Ok(()) => Scorer::new(device).await,
+                Err(error) => Err(error),
+            });
+        }
+        let scorer = match &mut self.scorer {
+            Some(Ok(scorer)) => scorer,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(calcium::Error::Threshold(threshold_hu).into()),
+        };
+        let usable = |(series, k): &(SeriesId, Kept<GpuCandidates>)| {
+            *series == task.series && k.all.host().floor_hu <= threshold_hu
+        };
+        let mut ready = match self.kept.take().filter(usable) {
+            Some((_, ready)) => ready,
+            None => {
+                let floor_hu = floor_hu(threshold_hu);
+                let all = scorer.collect(device, input, volume, floor_hu, None).await?;
+                Kept { all, trimmed: None }
+            }
+        };
+        let (region, erased) = (task.session.region, erased(&task.session));
+        if !ready.is_trimmed_for(region, &erased) {
+            let fewer = scorer.trimmed(device, &ready.all, &input.volume.grid, region, &erased).await?;
+            ready.trimmed = fewer.map(|candidates| Trimmed { region, erased, candidates });
+        }
+        let (_, ready) = self.kept.insert((task.series, ready));
+        let collected = now_ms();
+        let mut report =
+            scorer.rescore(device, input, ready.scored(), &request, &reading(task), now_ms).await?;
+        report.timings_ms.candidates = collected - began;
+        report.timings_ms.total = now_ms() - began;
+        Ok(report)
+    }
+
+    /// Candidates of the last report: all, and those that were scored.
+    pub fn candidates(&self) -> Option<(&Candidates, &Candidates)> {
+        self.kept.as_ref().map(|(_, k)| (k.all().host(), k.scored().host()))
+    }
+}
+
 /// Marks every assigned lesion with the label of its vessel, and what was rubbed out as hidden.
-pub fn mark(labels: &mut Labels, kept: &Scoring, input: &Input, session: &Session) -> Result<(), String> {
+pub fn mark(
+    labels: &mut Labels,
+    (all, scored): (&Candidates, &Candidates),
+    input: &Input,
+    session: &Session,
+) -> Result<(), String> {
     let request = Request::of(session).map_err(|e| e.to_string())?;
     let assignment = Assignment::Edits(&session.edits);
-    let owned =
-        calcium::components(input, kept.candidates(), &request, &assignment).map_err(|e| e.to_string())?;
+    let owned = calcium::components(input, scored, &request, &assignment).map_err(|e| e.to_string())?;
     let erased = erased(session);
     let [columns, rows, slices] = input.volume.grid.dims();
     for z in 0..slices {
@@ -127,7 +193,7 @@ pub fn mark(labels: &mut Labels, kept: &Scoring, input: &Input, session: &Sessio
                 voxels.fill(label);
             }
         };
-        hide(&kept.candidates, &erased, input.volume, z, &mut fill);
+        hide(all, &erased, input.volume, z, &mut fill);
         assigned(&owned, z, columns, &mut fill);
         match slice {
             // As long as the slice has voxels: the labels were made for this volume.

@@ -8,7 +8,12 @@ use gpu_kernels::{BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, SurfaceE
 use protocol::{Scene, SeriesId};
 use web_sys::OffscreenCanvas;
 
+use calcium::{Input, Report};
+use protocol::calcium::Task;
+
+use crate::calcium::GpuScoring;
 use crate::canvas::panel_draw;
+use crate::link;
 use crate::pixel_canvas::{Picture, PixelCanvas};
 use crate::session::Loaded;
 
@@ -42,6 +47,8 @@ pub struct GpuCanvas {
     capture_pass: Option<SlicePass>,
     copies: Vec<Copy>,
     frame: u64,
+    /// Calcium scores computed from the same copies.
+    pub scoring: GpuScoring,
 }
 
 impl GpuCanvas {
@@ -62,7 +69,28 @@ impl GpuCanvas {
             };
             (gpu, screen)
         };
-        Ok(Self { gpu, screen, capture_pass: None, copies: Vec::new(), frame: 0 })
+        Ok(Self {
+            gpu,
+            screen,
+            capture_pass: None,
+            copies: Vec::new(),
+            frame: 0,
+            scoring: GpuScoring::default(),
+        })
+    }
+
+    /// The calcium score of a series that is on the screen with all its slices; `None` where this device cannot
+    /// compute or does not hold it.
+    pub async fn score(
+        &mut self,
+        input: &Input<'_>,
+        task: &Task,
+    ) -> Option<Result<Report, calcium::gpu::Error>> {
+        let copy = self.copies.iter().find(|c| c.series == task.series && c.time_index == 0)?;
+        if !self.gpu.can_compute() || !copy.volume.arrived().is_complete() {
+            return None;
+        }
+        Some(self.scoring.report(&self.gpu, &copy.volume, input, task, &link::now_ms).await)
     }
 
     /// Brings every volume of the scene onto the GPU.

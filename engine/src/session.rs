@@ -104,7 +104,7 @@ impl Session {
         self.notice_loss();
         let until = link::now_ms() + SLICE_MS;
         // A score takes tens of milliseconds and a projection on a slow adapter a second: the table comes first.
-        self.score_step();
+        self.score_step().await;
         // Then a picture that somebody waits for.
         if self.stale || (self.grown && self.picture_is_due()) {
             self.draw().await;
@@ -176,7 +176,7 @@ impl Session {
             }
             Command::Calcium { query, task } => self.ask_score(query, task),
             Command::CalciumExport { query, task, format, identification } => {
-                self.export_score(query, &task, format, &identification);
+                self.export_score(query, task, format, &identification).await;
             }
             Command::Capture { query } => {
                 let Some(canvas) = &mut self.canvas else { return };

@@ -1,21 +1,23 @@
-//! Scoring: the newest question about a score, answered when nobody waits for a picture.
+//! Scoring: the newest question about a score, answered before the next picture.
 //!
 //! A slider asks faster than a large volume can be scored. A newer question takes the place of one that has not
 //! been taken up, so the answer is never older than one score.
 
-use calcium::Input;
-use protocol::calcium::{Format, Task};
-use protocol::{Event, SeriesId};
+use calcium::{Candidates, Input, Report};
+use protocol::calcium::{Format, Table, Task};
+use protocol::{Backend, Event, SeriesId};
 
 use super::Session;
-use crate::calcium::{self as scoring, Scoring};
+use crate::calcium::{self as scoring, Kept};
+use crate::canvas::Canvas;
 use crate::link;
 
 /// What is kept between two questions.
 #[derive(Default)]
 pub struct Scores {
     wanted: Option<(u32, Task)>,
-    kept: Option<(SeriesId, Option<Scoring>)>,
+    /// On the CPU; a GPU keeps its own.
+    kept: Option<(SeriesId, Option<Kept<Candidates>>)>,
 }
 
 impl Scores {
@@ -23,7 +25,17 @@ impl Scores {
     pub fn forget(&mut self) {
         *self = Self::default();
     }
+
+    /// The candidates of this series; those of another make room.
+    fn of_series(&mut self, series: SeriesId) -> &mut Option<Kept<Candidates>> {
+        if self.kept.as_ref().is_none_or(|(of, _)| *of != series) {
+            self.kept = None;
+        }
+        &mut self.kept.get_or_insert((series, None)).1
+    }
 }
+
+const GONE: &str = "The series is not loaded any more. Open it again.";
 
 impl Session {
     /// Takes up a question.
@@ -31,73 +43,86 @@ impl Session {
         self.scores.wanted = Some((query, task));
     }
 
-    /// Answers the newest question. False: there is none.
-    pub(super) fn score_step(&mut self) -> bool {
-        let Some((query, task)) = self.scores.wanted.take() else { return false };
+    /// Answers the newest question, if there is one.
+    pub(super) async fn score_step(&mut self) {
+        let Some((query, task)) = self.scores.wanted.take() else { return };
         let series = task.series;
-        let outcome = self.score(&task);
+        let outcome = self.score(&task).await;
         link::send(&Event::Calcium { query, series, outcome });
-        true
     }
 
-    fn score(&mut self, task: &Task) -> Result<protocol::calcium::Table, String> {
-        let at = self.position_complete(task.series)?;
-        let index = self.index_of(task.series).ok_or(GONE)?;
-        let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
+    async fn score(&mut self, task: &Task) -> Result<Table, String> {
+        let (report, at) = self.report(task).await?;
         let loaded = &mut self.loaded[at];
         let volume = loaded.loader.volume();
-        let warnings: Vec<String> = series.warnings.iter().chain(loader_warnings(loaded)).cloned().collect();
-        let input = Input::new(series, volume, &warnings);
-        let kept = of_series(&mut self.scores.kept, task.series);
-        let report = scoring::report(kept, &input, task, &link::now_ms).map_err(|e| e.to_string())?;
         let table = scoring::table(&report, volume, task.quick);
         // While a slider moves the assigned lesions keep the extent they had; the threshold itself is drawn by
         // the shader.
-        if !task.quick
-            && let Some(kept) = kept
-        {
-            let mut labels =
-                loaded.labels.take().unwrap_or_else(|| gpu_kernels::Labels::new(volume.grid.dims()));
-            let marked = scoring::mark(&mut labels, kept, &input, &task.session);
-            loaded.labels = Some(labels);
-            marked?;
+        if task.quick {
+            return Ok(table);
+        }
+        let index = self.index_of(task.series).ok_or(GONE)?;
+        let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
+        let on_gpu = match &self.canvas {
+            Some(Canvas::Gpu(canvas)) if report.backend != "cpu" => canvas.scoring.candidates(),
+            _ => None,
+        };
+        let on_cpu =
+            || self.scores.kept.as_ref().and_then(|(_, k)| k.as_ref()).map(|k| (k.all(), k.scored()));
+        if let Some(candidates) = on_gpu.or_else(on_cpu) {
+            let loaded = &mut self.loaded[at];
+            let volume = loaded.loader.volume();
+            let input = Input::new(series, volume, &[]);
+            let labels = loaded.labels.get_or_insert_with(|| gpu_kernels::Labels::new(volume.grid.dims()));
+            scoring::mark(labels, candidates, &input, &task.session)?;
             self.stale = true;
         }
         Ok(table)
     }
 
+    /// The report of a task and where its series is loaded: from the GPU that draws it, if that is a real one,
+    /// else from the CPU. A GPU that fails is named in the report.
+    async fn report(&mut self, task: &Task) -> Result<(Report, usize), String> {
+        let at = self.position_complete(task.series)?;
+        let index = self.index_of(task.series).ok_or(GONE)?;
+        let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
+        let loader = &self.loaded[at].loader;
+        let warnings: Vec<String> = series.warnings.iter().chain(loader.warnings()).cloned().collect();
+        let input = Input::new(series, loader.volume(), &warnings);
+        let mut failure = None;
+        if let Some(Canvas::Gpu(canvas)) = &mut self.canvas
+            // The twin is faster than a GPU that a processor plays; asked for by name it is used all the same.
+            && (!canvas.gpu.is_software() || self.force == Some(Backend::WebGpu))
+            && let Some(outcome) = canvas.score(&input, task).await
+        {
+            match outcome {
+                Ok(report) => return Ok((report, at)),
+                Err(error) if error.cpu_can_score() => failure = Some(error.to_string()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        let kept = self.scores.of_series(task.series);
+        let mut report = scoring::report(kept, &input, task, &link::now_ms).map_err(|e| e.to_string())?;
+        report.warnings.extend(failure.map(|why| format!("Scored on the CPU: {why}.")));
+        Ok((report, at))
+    }
+
     /// The report of a task as a file for the user.
-    pub(super) fn export_score(
+    pub(super) async fn export_score(
         &mut self,
         query: u32,
-        task: &Task,
+        task: Task,
         format: Format,
         identification: &[String],
     ) {
-        match self.score_file(task, format, identification) {
-            Ok((name, mime, bytes)) => {
+        match self.report(&Task { quick: false, ..task }).await {
+            Ok((mut report, at)) => {
+                let volume = self.loaded[at].loader.volume();
+                let (name, mime, bytes) = scoring::file(&mut report, volume, format, identification);
                 link::send(&Event::File { query, name: name.into(), mime: mime.into(), bytes });
             }
             Err(message) => link::problem(&message),
         }
-    }
-
-    fn score_file(
-        &mut self,
-        task: &Task,
-        format: Format,
-        identification: &[String],
-    ) -> Result<(&'static str, &'static str, Vec<u8>), String> {
-        let at = self.position_complete(task.series)?;
-        let index = self.index_of(task.series).ok_or(GONE)?;
-        let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
-        let loaded = &self.loaded[at];
-        let warnings: Vec<String> = series.warnings.iter().chain(loader_warnings(loaded)).cloned().collect();
-        let input = Input::new(series, loaded.loader.volume(), &warnings);
-        let task = Task { quick: false, ..task.clone() };
-        let kept = of_series(&mut self.scores.kept, task.series);
-        let mut report = scoring::report(kept, &input, &task, &link::now_ms).map_err(|e| e.to_string())?;
-        Ok(scoring::file(&mut report, input.volume, format, identification))
     }
 
     fn position_complete(&self, series: SeriesId) -> Result<usize, String> {
@@ -112,18 +137,4 @@ impl Session {
             ))
         }
     }
-}
-
-const GONE: &str = "The series is not loaded any more. Open it again.";
-
-fn loader_warnings(loaded: &super::Loaded) -> impl Iterator<Item = &String> {
-    loaded.loader.warnings().iter()
-}
-
-/// The candidates of this series; those of another make room.
-fn of_series(kept: &mut Option<(SeriesId, Option<Scoring>)>, series: SeriesId) -> &mut Option<Scoring> {
-    if kept.as_ref().is_none_or(|(of, _)| *of != series) {
-        *kept = None;
-    }
-    &mut kept.get_or_insert((series, None)).1
 }
