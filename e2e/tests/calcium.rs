@@ -37,10 +37,15 @@ fn open_sample(b: &Bench) -> (cardiac::Truth, Vec<PathBuf>) {
         .collect();
     b.open_study(&files).unwrap();
     b.wait_visible("calcium-table").unwrap();
+    allow_downloads(b);
+    (study.truth, files)
+}
+
+/// Files that the page keeps lie in the bench's folder.
+fn allow_downloads(b: &Bench) {
     let folder = b.folder().to_string_lossy().into_owned();
     let download = json!({ "behavior": "allow", "downloadPath": folder });
     b.driver().devtools("Browser.setDownloadBehavior", download).unwrap();
-    (study.truth, files)
 }
 
 /// Waits until the newest answer is a full one to the newest question.
@@ -317,4 +322,80 @@ fn marks_are_drawn_alike_on_every_path() {
             assert!(a.rgb.len() == b.rgb.len() && worst <= 1, "{backend}, panel {i}: {worst} levels");
         }
     }
+}
+
+/// The calcium-qrm phantom in the page: nine inserts times three scores as FQM has them, on the CPU and on the
+/// device that draws.
+#[test]
+fn the_nine_inserts_score_as_published_in_the_browser() {
+    let Some(data) = testbed::reference("data/calcium-qrm") else { return };
+    // Chromium opens no path with `..` in it.
+    let folder = std::fs::canonicalize(data.join("data/canon/Large_rep1")).unwrap();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let expected = std::fs::read_to_string(data.join("expected_large_rep1.csv")).unwrap();
+    for (backend, computed) in [("cpu", "CPU in"), ("webgpu", "GPU:")] {
+        let b = Bench::start(Options::default()).unwrap();
+        b.open_ready(&format!("?backend={backend}")).unwrap();
+        b.open_study(&files).unwrap();
+        if !b.visible("calcium-panel").unwrap() {
+            b.click("calcium-open").unwrap();
+        }
+        allow_downloads(&b);
+        let total = Bench::id("calcium-total");
+        answered(&b, "a score", &format!("!!document.querySelector('{total}')"));
+        let said = b.text("calcium-computed").unwrap();
+        assert!(said.contains(computed), "{backend}: {said}");
+        // The whole phantom counts, with the factor that FQM gives for this scan.
+        let set = "const [at, value] = arguments; const e = document.querySelector(at); \
+                   e.value = value; e.dispatchEvent(new Event('change', { bubbles: true }))";
+        b.driver()
+            .run("document.querySelector(arguments[0]).open = true", &[Bench::id("calcium-settings").into()])
+            .unwrap();
+        b.driver().run(set, &[Bench::id("calcium-mass-factor").into(), json!("0.0007220477104")]).unwrap();
+        if b.text("region-toggle").unwrap() == "Count everywhere" {
+            b.click("region-toggle").unwrap();
+        }
+        let card = Bench::id("calcium-card");
+        answered(
+            &b,
+            "the factor",
+            &format!("document.querySelector('{card}')?.textContent.includes('0.0007220477104')"),
+        );
+        let report: Value = serde_json::from_slice(&kept(&b, "calcium-json", "calcium.json")).unwrap();
+        assert_eq!(report["session"]["region"], Value::Null);
+        let rows = compare_inserts(&report, &expected, backend);
+        assert_eq!(rows, 9, "{backend}");
+    }
+}
+
+/// Compares each insert's three sums; how many there were.
+fn compare_inserts(report: &Value, expected: &str, backend: &str) -> usize {
+    let mut lines = expected.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let mut count = 0;
+    for line in lines {
+        let fields: Vec<&str> = line.split(',').collect();
+        let of = |name: &str| fields[names.iter().position(|n| *n == name).unwrap()].parse::<f64>().unwrap();
+        let inside = |c: &&Value| {
+            let at = |i: usize| c["centroid"][i].as_f64().unwrap();
+            let slice = c["slice"].as_f64().unwrap();
+            (of("slice_min")..=of("slice_max")).contains(&slice)
+                && (at(0) - of("col")).hypot(at(1) - of("row")) < of("radius_px")
+        };
+        for (field, want) in
+            [("agatston", "fqm_agatston"), ("volume_mm3", "fqm_volume_mm3"), ("mass_mg", "fqm_mass_mg")]
+        {
+            let components = report["components"].as_array().unwrap().iter().filter(inside);
+            let got: f64 = components.map(|c| c[field].as_f64().unwrap()).sum();
+            let want = of(want);
+            assert!(
+                (got - want).abs() <= 1e-5 * want.abs().max(1.0),
+                "{backend} {field}: {got}, FQM has {want}"
+            );
+        }
+        count += 1;
+    }
+    count
 }
