@@ -108,6 +108,13 @@ impl Region {
     }
 }
 
+/// Factor of the mass score from a calibration insert: `c = rho / (HU_insert - HU_water)` (McCollough 2007).
+/// In mg per mm³ and HU for a density in mg/cm³. `None` unless the insert is brighter than water.
+pub fn mass_factor(insert_mg_per_cm3: f64, insert_hu: f64, water_hu: f64) -> Option<f64> {
+    let c = insert_mg_per_cm3 / 1000.0 / (insert_hu - water_hu);
+    (c.is_finite() && c > 0.0).then_some(c)
+}
+
 /// The four groups of MESA.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,6 +219,14 @@ mod tests {
             assert_eq!(serde_json::to_value(vessel).unwrap(), vessel.name());
         }
         assert_eq!([0, 7, 255].map(Vessel::from_label), [None; 3]);
+    }
+
+    #[test]
+    fn the_factor_of_fqm() {
+        // FQM: 0.2 g/cm³ over the difference of the 200 mg rod to water.
+        let c = mass_factor(200.0, 277.0, 0.0).unwrap();
+        assert!((c - 0.7220e-3).abs() < 1e-7, "{c}");
+        assert_eq!(mass_factor(200.0, 0.0, 10.0), None);
     }
 
     #[test]

@@ -41,7 +41,7 @@ const WEBGL: &[&str] = &["--enable-unsafe-swiftshader"];
 /// Runs before any script of the page: collects what the page would keep to itself.
 const OBSERVERS: &str = r#"
 (() => {
-  const log = { errors: [], csp: [], longtasks: [], paints: {}, workers: [], events: [], dropped: 0 };
+  const log = { errors: [], csp: [], longtasks: [], paints: {}, workers: [], events: [], calcium: [], dropped: 0 };
   Object.defineProperty(window, '__e2e', { value: log });
   addEventListener('error', e => log.errors.push(String(e.message || e.type)));
   addEventListener('unhandledrejection', e => log.errors.push('unhandled rejection: ' + e.reason));
@@ -60,6 +60,8 @@ const OBSERVERS: &str = r#"
         const m = e.data && e.data.message;
         if (!m || !m.type) return;
         const { type, generation, done, total, after_ms, cancelled, series } = m;
+        const score = m.outcome && m.outcome.Ok;
+        if (score) log.calcium.push({ threshold_hu: score.threshold_hu, ms: score.ms, backend: score.backend });
         log.events.push({ at: performance.now(), type, generation, done, total, after_ms, cancelled, series });
       });
     }

@@ -26,7 +26,7 @@ mod trim;
 pub use assign::{Assignment, Owned};
 pub use candidates::{Candidates, Keys, Run, SliceCandidates};
 pub use category::{Classic, cac_drs, classic, vessel_count};
-pub use contract::calcium::{Edit, Region, Session, Vessel};
+pub use contract::calcium::{Edit, Region, Session, Vessel, mass_factor};
 pub use key::Scale;
 pub use label::{Component, Connectivity, Labelled, LabelledSlice, Piece, Whole, label};
 pub use percentile::{PercentileError, PercentileRow, PercentileTable, Rank};
@@ -38,7 +38,7 @@ pub use score::{Lesion, ScoredComponent, Scores, Sums, VesselRow};
 pub use series::{Geometry, Input, Refusal, admit, kvp, made_for_it};
 pub use settings::{
     BANDS, Bands, CONVENTIONS, Convention, LOWEST_THRESHOLD_HU, MinimumArea, Request, STANDARD, Settings,
-    SliceRule, bands, convention, mass_factor,
+    SliceRule, bands, convention,
 };
 
 use risk::Person;

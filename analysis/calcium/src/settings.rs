@@ -159,13 +159,6 @@ pub fn bands(kvp: f64) -> Option<Bands> {
     BANDS.into_iter().find(|b| (b.kvp - kvp).abs() <= 1.0)
 }
 
-/// Factor of the mass score from a calibration insert: `c = rho / (HU_insert - HU_water)` (McCollough 2007).
-/// In mg per mm³ and HU for a density in mg/cm³. `None` unless the insert is brighter than water.
-pub fn mass_factor(insert_mg_per_cm3: f64, insert_hu: f64, water_hu: f64) -> Option<f64> {
-    let c = insert_mg_per_cm3 / 1000.0 / (insert_hu - water_hu);
-    (c.is_finite() && c > 0.0).then_some(c)
-}
-
 /// What the user asks for; the rest follows from the series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
@@ -353,13 +346,5 @@ mod tests {
         let convention = Convention { minimum_area: MinimumArea::MoreThanMm2(2.0), ..CONVENTIONS[0] };
         let request = Request { convention, ..Request::default() };
         assert_eq!(Settings::resolve(&request, None).profile, "default*");
-    }
-
-    #[test]
-    fn the_factor_of_fqm() {
-        // FQM: 0.2 g/cm³ over the difference of the 200 mg rod to water.
-        let c = mass_factor(200.0, 277.0, 0.0).unwrap();
-        assert!((c - 0.7220e-3).abs() < 1e-7, "{c}");
-        assert_eq!(mass_factor(200.0, 0.0, 10.0), None);
     }
 }

@@ -85,11 +85,21 @@ fn marks(w: &Workspace, s: &Shown) -> Vec<Mark> {
         out.push(Mark::Region { path });
     }
     let lesions = desk.table.iter().flat_map(|t| &t.lesions);
+    // The slice that is shown, where the plane is one of the slices.
+    let m = grid.world_from_voxel().matrix3;
+    let along_slices =
+        s.panel.view.plane.world_from_plane(grid).z_axis.cross(m.x_axis.cross(m.y_axis).normalize());
+    let slice = (along_slices.length() < 1e-6 && s.panel.view.slab.thickness <= step)
+        .then(|| grid.voxel_from_world().transform_point3(s.panel.view.centre_world).z.round());
     for lesion in lesions {
         let centre = DVec3::from(lesion.centre_mm);
-        // A ball of the lesion's volume says about how far from its middle it is still cut.
+        // A ball of the lesion's volume says about how far from its middle another plane still cuts it.
         let radius_mm = (0.75 * lesion.volume_mm3 / std::f64::consts::PI).cbrt();
-        if depth_mm(centre) > seen_mm + radius_mm {
+        let seen = match slice {
+            Some(z) => (f64::from(lesion.slices[0])..=f64::from(lesion.slices[1])).contains(&z),
+            None => depth_mm(centre) <= seen_mm + radius_mm,
+        };
+        if !seen {
             continue;
         }
         let per_px = s.panel.view.world_per_px / scale.x.max(1e-9);

@@ -31,7 +31,7 @@ pub fn Headline() -> impl IntoView {
                 Some((rounded, exact)) => {
                     view! {
                         <p class="calcium-score">
-                            <span class="calcium-number" data-testid="calcium-total" data-value=exact.to_string()>{rounded}</span>
+                            <span class="calcium-number" class:open=move || open.get() == Some(true) data-testid="calcium-total" data-value=exact.to_string()>{rounded}</span>
                             <span class="quiet">"Agatston"</span>
                         </p>
                     }

@@ -1,6 +1,6 @@
 //! The conventions, all of them visible: threshold, profile, mass factor, region, spread over the conventions.
 
-use contract::calcium::{Ancestry, Person, Region};
+use contract::calcium::{Ancestry, Person, Region, mass_factor};
 use leptos::prelude::*;
 
 use super::result::of_table;
@@ -143,6 +143,7 @@ pub fn Details() -> impl IntoView {
                     }
                 />
             </label>
+            <Calibration />
             <RegionFields />
             <dl class="facts" data-testid="calcium-card">
                 {move || {
@@ -155,6 +156,52 @@ pub fn Details() -> impl IntoView {
             </dl>
         </details>
         <Risk />
+    }
+}
+
+/// The mass factor from an insert in the scan: its density is printed on it, the two values are measured with a
+/// region of the toolbar.
+#[component]
+fn Calibration() -> impl IntoView {
+    let ctx = Ctx::here();
+    let typed = RwSignal::new([None::<f64>; 3]);
+    let factor = Memo::new(move |_| {
+        let [density, insert, water] = typed.get();
+        mass_factor(density?, insert?, water?)
+    });
+    let field = move |i: usize, name: &'static str, testid: &'static str| {
+        view! {
+            <input
+                type="number"
+                step="any"
+                placeholder=name
+                aria-label=name
+                data-testid=testid
+                on:change=move |e| {
+                    let value = event_target_value(&e).trim().replace(',', ".").parse().ok();
+                    typed.update(|t| t[i] = value);
+                }
+            />
+        }
+    };
+    view! {
+        <div class="region-fields calibration">
+            {field(0, "insert mg/cm³", "insert-density")}
+            {field(1, "insert HU", "insert-hu")}
+            {field(2, "water HU", "water-hu")}
+        </div>
+        <button
+            type="button"
+            class="button small"
+            data-testid="insert-take"
+            prop:disabled=move || factor.get().is_none()
+            on:click=move |_| {
+                let to = factor.get_untracked();
+                ctx.workspace.update(|w| if let Some(d) = w.desk_mut() { d.decide(|s| s.mass_factor = to) });
+            }
+        >
+            {move || factor.get().map_or("Factor from an insert".to_owned(), |f| format!("Use {f:.6} mg per mm³ and HU"))}
+        </button>
     }
 }
 
