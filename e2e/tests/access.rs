@@ -131,6 +131,13 @@ fn the_keyboard_alone_is_enough() {
     b.keys(&[Key::Delete]).unwrap();
     assert_eq!(b.count("measurement").unwrap(), 0);
 
+    // The sample is scored by itself, and the numbers are vessels then; its key closes it.
+    assert!(b.visible("calcium-panel").unwrap());
+    b.press(&[Key::Shift, Key::Char('A')]).unwrap();
+    b.settle().unwrap();
+    assert!(!b.visible("calcium-panel").unwrap());
+    tab_to(&b, "panel-axial");
+
     // Window by preset, inverted and back, one panel and three.
     let width = b.number("panel-axial", "window-width").unwrap();
     b.keys(&[Key::Char('2')]).unwrap();

@@ -8,8 +8,12 @@ use std::path::Path;
 
 use crate::{places, shell};
 
-/// Packages whose tests hand in rows, with their heading.
-const PACKAGES: [(&str, &str); 1] = [("calcium", "Coronary calcium")];
+/// Packages whose tests hand in rows: which of their tests, and the heading. What runs in a browser needs the
+/// built app (`cargo xtask build`).
+const PACKAGES: [(&str, &[&str], &str); 2] = [
+    ("calcium", &[], "Coronary calcium"),
+    ("e2e", &["--test", "calcium", "inserts"], "Coronary calcium in the browser"),
+];
 
 const HEAD: &str = "\
 # Verification
@@ -44,14 +48,17 @@ pub fn write() -> Result<(), String> {
     if commit.ends_with('+') {
         report += "\nA `+` after a commit: there were changes that were not committed yet.\n";
     }
-    for (package, heading) in PACKAGES {
+    for (package, tests, heading) in PACKAGES {
         let folder = places::root().join("target/verification").join(package);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)
                 .map_err(|e| format!("cannot empty {}: {e}", folder.display()))?;
         }
         let mut command = shell::command("cargo");
-        command.args(["test", "--locked", "--package", package]).env("ISOCENTER_VERIFICATION", &folder);
+        command
+            .args(["test", "--locked", "--package", package])
+            .args(tests)
+            .env("ISOCENTER_VERIFICATION", &folder);
         let (_, passed) = shell::watched(&mut command, |_| false)?;
         if !passed {
             return Err(format!("the tests of {package} failed: docs/verification.md stays as it was"));
