@@ -3,6 +3,8 @@
 // Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::time::Duration;
+
 use e2e::{Bench, Button, Key, Options, Picture, study};
 use phantom::SyntheticSpec;
 use phantom::synthetic::Fill;
@@ -197,14 +199,42 @@ fn three_paths_one_picture() {
     }
 }
 
+/// A CPU that plays a GPU is slower than the CPU (docs/decisions/0005-software-adapters-are-passed-over.md).
 #[test]
-fn without_webgpu_it_is_webgl2_by_itself() {
-    let b = Bench::start(Options { webgpu: false, ..Options::default() }).unwrap();
-    assert_eq!(b.open_ready("").unwrap(), "webgl2");
-    b.open_study(&b.write_series(&study::ramp("ramp")).unwrap()).unwrap();
-    b.keys(&[Key::Char('g'), Key::Char('o')]).unwrap();
-    for picture in pictures(&b) {
-        assert!(picture.distinct() > 60);
+fn software_adapters_are_passed_over_and_told() {
+    for (webgpu, query, want, told) in [
+        (true, "", "cpu", &["WebGPU: ", "WebGL2 + CPU: "][..]),
+        (false, "", "cpu", &["WebGL2 + CPU: "][..]),
+        // What was asked for is not there; what is left is software.
+        (false, "?backend=webgpu", "cpu", &["WebGL2 + CPU: "][..]),
+        (false, "?backend=webgl2", "webgl2", &[][..]),
+        (true, "?backend=webgpu", "webgpu", &[][..]),
+    ] {
+        let b = Bench::start(Options { webgpu, ..Options::default() }).unwrap();
+        assert_eq!(b.open_ready(query).unwrap(), want, "WebGPU: {webgpu}, {query}");
+        let title = b.attribute("backend-badge", "title").unwrap().unwrap_or_default().to_lowercase();
+        let lines: Vec<_> =
+            title.lines().filter(|l| l.ends_with("is a software adapter: the cpu draws faster")).collect();
+        assert_eq!(lines.len(), told.len(), "{title}");
+        for (line, name) in lines.iter().zip(told) {
+            assert!(line.starts_with(&format!("not used: {name}").to_lowercase()), "{title}");
+            assert!(line.contains("swiftshader"), "{title}");
+        }
+        b.open_study(&b.write_series(&study::ramp("ramp")).unwrap()).unwrap();
+        b.keys(&[Key::Char('g'), Key::Char('o')]).unwrap();
+        for picture in pictures(&b) {
+            assert!(picture.distinct() > 60);
+        }
+        if want == "cpu" {
+            // There is no GPU to check, and the page does not say that one agrees.
+            b.click("backend-badge").unwrap();
+            b.wait_visible("self-check").unwrap();
+            let done = "document.querySelectorAll('[data-testid=self-check-row]').length > 1 && !document.querySelector('[data-testid=self-check] button.button:disabled')";
+            b.wait_for("the self-check to end", Duration::from_secs(30), done).unwrap();
+            let text = b.text("self-check").unwrap();
+            assert!(text.contains("No GPU is used here"), "{text}");
+            assert!(!text.contains("agrees"), "{text}");
+        }
+        b.expect_calm().unwrap();
     }
-    b.expect_calm().unwrap();
 }

@@ -135,7 +135,8 @@ pub struct Spoilt {
     pub why: String,
 }
 
-/// The order in which backends are tried: the forced one first, then what is left of preference.
+/// The order in which backends are tried: the forced one first, then what is left of preference. Software
+/// adapters are passed over on the way (`docs/decisions/0005-software-adapters-are-passed-over.md`).
 pub fn candidates(force: Option<Backend>, spoilt: &[Backend]) -> Vec<Backend> {
     let all = [Backend::WebGpu, Backend::WebGl2, Backend::Cpu];
     let first = force.and_then(|f| all.iter().position(|b| *b == f)).unwrap_or(0);
@@ -162,7 +163,8 @@ pub async fn take(
                 });
             }
         };
-        match GpuCanvas::new(canvas.clone(), kind, copied).await {
+        let forced = force == Some(backend);
+        match GpuCanvas::new(canvas.clone(), kind, forced, copied).await {
             Ok(gpu) => {
                 let info = BackendInfo {
                     backend,
@@ -174,11 +176,12 @@ pub async fn take(
             }
             Err(error) => {
                 passed_over.push(format!("{}: {error}", backend.name()));
-                // Without an adapter nothing has touched the canvas on WebGPU, and a WebGL2 context that was
-                // never given leaves it free as well.
-                let untouched = match kind {
-                    BackendKind::WebGl2 => matches!(error, GpuError::NoSurface(..)),
-                    _ => matches!(error, GpuError::NoAdapter(..) | GpuError::NoDevice(..)),
+                // Software is found out before the canvas is taken. Without an adapter nothing has touched the
+                // canvas on WebGPU, and a WebGL2 context that was never given leaves it free as well.
+                let untouched = match (kind, &error) {
+                    (_, GpuError::Software(_)) => true,
+                    (BackendKind::WebGl2, error) => matches!(error, GpuError::NoSurface(..)),
+                    (_, error) => matches!(error, GpuError::NoAdapter(..) | GpuError::NoDevice(..)),
                 };
                 if !untouched {
                     return Err(Spoilt { backend, why: error.to_string() });

@@ -4,7 +4,10 @@
 //! before the next one, so a series grows on the screen and an upload never waits for the last slice.
 
 use gpu_kernels::display::slice::{PanelDraw, SlicePass};
-use gpu_kernels::{BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, SurfaceError, VoxelFormat, wgpu};
+use gpu_kernels::{
+    BackendKind, CanvasSurface, Gpu, GpuError, GpuVolume, SurfaceError, VoxelFormat, expect_webgl2_hardware,
+    wgpu,
+};
 use protocol::{Scene, SeriesId};
 use web_sys::OffscreenCanvas;
 
@@ -52,14 +55,26 @@ pub struct GpuCanvas {
 }
 
 impl GpuCanvas {
-    /// Takes the canvas. `copied`: not to be presented on directly, whatever the adapter.
-    pub async fn new(canvas: OffscreenCanvas, kind: BackendKind, copied: bool) -> Result<Self, GpuError> {
+    /// Takes the canvas. `forced`: software adapters are taken too. `copied`: not to be presented on directly,
+    /// whatever the adapter.
+    pub async fn new(
+        canvas: OffscreenCanvas,
+        kind: BackendKind,
+        forced: bool,
+        copied: bool,
+    ) -> Result<Self, GpuError> {
         let (gpu, screen) = if kind == BackendKind::WebGl2 {
+            if !forced {
+                expect_webgl2_hardware()?;
+            }
             let (gpu, surface) = Gpu::webgl2(canvas).await?;
             let pass = Box::new(SlicePass::new(&gpu, surface.format()));
             (gpu, Screen::Direct { surface, pass })
         } else {
             let mut gpu = Gpu::webgpu().await?;
+            if gpu.is_software() && !forced {
+                return Err(GpuError::Software(gpu.adapter_name().to_owned()));
+            }
             let screen = if copied || gpu.is_software() {
                 Screen::Copied(PixelCanvas::new(canvas).map_err(|why| GpuError::NoSurface(kind, why))?)
             } else {

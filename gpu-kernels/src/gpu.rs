@@ -31,6 +31,9 @@ pub enum GpuError {
     /// The canvas has another context already, or the browser refuses one.
     #[error("the canvas gives no {0:?} context: {1}")]
     NoSurface(BackendKind, String),
+    /// A CPU plays the GPU, and nobody asked for that.
+    #[error("{0} is a software adapter: the CPU draws faster")]
+    Software(String),
     /// No 8-bit format without sRGB encoding, so grey levels would not arrive unchanged.
     #[error("the canvas offers none of the formats Rgba8Unorm and Bgra8Unorm, only {0}")]
     NoFormat(String),
@@ -207,9 +210,41 @@ fn adapter_name(info: &wgpu::AdapterInfo) -> String {
 }
 
 fn is_software(info: &wgpu::AdapterInfo, name: &str) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu || names_software(name)
+}
+
+/// By name, because browsers tell nothing else: WebGL2 has no device type, and WebGPU's is "other" where the
+/// software adapter is not the fallback one.
+pub(crate) fn names_software(name: &str) -> bool {
     let name = name.to_lowercase();
-    info.device_type == wgpu::DeviceType::Cpu
-        || ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render", "warp"]
-            .iter()
-            .any(|known| name.contains(known))
+    ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "software rasterizer", "basic render", "warp"]
+        .iter()
+        .any(|known| name.contains(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_software;
+
+    #[test]
+    fn software_is_known_by_its_names() {
+        for name in [
+            "google swiftshader",
+            "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero) (0x0000C0DE)), SwiftShader driver)",
+            "llvmpipe (LLVM 15.0.6, 256 bits)",
+            "ANGLE (Microsoft, Microsoft Basic Render Driver (0x0000008C) Direct3D11 vs_5_0 ps_5_0, D3D11)",
+            "Mesa Software Rasterizer",
+        ] {
+            assert!(names_software(name), "{name}");
+        }
+        for name in [
+            "nvidia ampere",
+            "ANGLE (Intel, Mesa Intel(R) UHD Graphics 620 (KBL GT2), OpenGL 4.6)",
+            "ANGLE (AMD, AMD Radeon RX 6700 XT (0x000073DF) Direct3D11 vs_5_0 ps_5_0, D3D11)",
+            "apple metal-3",
+            "unnamed adapter",
+        ] {
+            assert!(!names_software(name), "{name}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub use labels::{Labels, LabelsError};
 pub use readback::{ReadbackError, read_rgba8};
 pub use self_check::{CheckRow, check_kernel, self_check};
 #[cfg(target_arch = "wasm32")]
-pub use surface::{CanvasSurface, Frame, SurfaceError};
+pub use surface::{CanvasSurface, Frame, SurfaceError, expect_webgl2_hardware};
 pub use volume::{ArrivedSlices, GpuVolume, VolumeError, VoxelFormat};
 /// Re-exported so that callers name the same wgpu.
 pub use wgpu;

@@ -6,7 +6,7 @@
 use wasm_bindgen::prelude::*;
 use web_sys::{OffscreenCanvas, WebGl2RenderingContext, WebglLoseContext};
 
-use crate::gpu::{BackendKind, Gpu, GpuError};
+use crate::gpu::{BackendKind, Gpu, GpuError, names_software};
 
 /// Why a frame could not be started.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -65,6 +65,26 @@ impl Gpu {
         gpu.canvas = Some(canvas);
         Ok((gpu, surface))
     }
+}
+
+/// Fails where WebGL2 is drawn by a CPU. It is asked on a canvas of its own, because the canvas that is asked
+/// takes no other context any more.
+pub fn expect_webgl2_hardware() -> Result<(), GpuError> {
+    // WEBGL_debug_renderer_info, UNMASKED_RENDERER_WEBGL
+    const UNMASKED_RENDERER: u32 = 0x9246;
+    let Ok(Some(context)) = OffscreenCanvas::new(1, 1).and_then(|canvas| canvas.get_context("webgl2")) else {
+        // Whoever takes the real canvas will say what is missing.
+        return Ok(());
+    };
+    let context: WebGl2RenderingContext = context.unchecked_into();
+    // Without the extension the parameter is not to be had (Firefox gives the name by the plain one).
+    let which = match context.get_extension("WEBGL_debug_renderer_info") {
+        Ok(Some(_)) => UNMASKED_RENDERER,
+        _ => WebGl2RenderingContext::RENDERER,
+    };
+    let name = context.get_parameter(which).ok().and_then(|name| name.as_string()).unwrap_or_default();
+    lose(&context);
+    if names_software(&name) { Err(GpuError::Software(name)) } else { Ok(()) }
 }
 
 fn instance(backends: wgpu::Backends) -> wgpu::Instance {
@@ -188,7 +208,10 @@ fn watch_webgl_context(canvas: &OffscreenCanvas, gpu: &Gpu) {
 
 pub(crate) fn lose_webgl_context(canvas: &OffscreenCanvas) {
     let Ok(Some(context)) = canvas.get_context("webgl2") else { return };
-    let context: WebGl2RenderingContext = context.unchecked_into();
+    lose(&context.unchecked_into());
+}
+
+fn lose(context: &WebGl2RenderingContext) {
     if let Ok(Some(extension)) = context.get_extension("WEBGL_lose_context") {
         extension.unchecked_into::<WebglLoseContext>().lose_context();
     }
