@@ -3,19 +3,20 @@
 //! The catalog owns the way to the bytes; a [`VolumeLoader`] takes what it needs along, so that loading
 //! goes on while a newer scan replaces the catalog.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use scene::{Grid, Window};
 
 use crate::Source;
 use crate::dicom::DicomFile;
-use crate::group::{Instance, Stack};
+use crate::group::Stack;
 use crate::header::Acquisition;
 use crate::item::Item;
 use crate::ledger::{Fate, FileId, InstanceLedger};
 use crate::limits::Limits;
 use crate::load::{LoadError, VolumeLoader};
 use crate::nifti::NiftiHeader;
+use crate::store::Store;
 use crate::thumbnail::{Thumbnail, initial_window, thumbnail};
 use crate::volume::Volume;
 
@@ -31,13 +32,6 @@ pub struct Catalog<S> {
     pub warnings: Vec<String>,
     pub(crate) store: Arc<Store<S>>,
     pub(crate) limits: Limits,
-}
-
-/// Files and headers, shared with loaders.
-pub(crate) struct Store<S> {
-    /// By [`FileId`].
-    pub items: Vec<Item<S>>,
-    pub instances: Vec<Instance>,
 }
 
 /// A patient's examination, or a file that knows of none.
@@ -121,7 +115,10 @@ pub(crate) enum Content {
     Raster {
         file: FileId,
     },
-    Nothing,
+    /// Reports, plans and other objects.
+    Nothing {
+        file: FileId,
+    },
 }
 
 impl<S: Source> Catalog<S> {
@@ -175,6 +172,8 @@ impl<S: Source> Catalog<S> {
         for (file, reason) in failures {
             self.ledger.settle(*file, Fate::Refused(reason.clone()));
         }
+        let mut broken = self.store.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.extend(failures.iter().cloned());
     }
 
     /// Path of a file of the ledger.
@@ -199,7 +198,7 @@ impl<S: Source> Catalog<S> {
             }
             Content::Nifti { data, .. } => vec![*data],
             Content::Raster { file } => vec![*file],
-            Content::Nothing => Vec::new(),
+            Content::Nothing { .. } => Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::catalog::{Content, Series, Study};
 use crate::group::{Grouping, Instance, Stack};
 use crate::header::{InstanceHeader, Texts};
+use crate::ledger::FileId;
 
 /// Studies and series in the making.
 #[derive(Default)]
@@ -39,7 +40,7 @@ impl Lister {
     }
 
     /// Every stack of a grouping.
-    pub(crate) fn stacks(&mut self, grouping: &Grouping, instances: &[Instance]) {
+    pub(crate) fn stacks(&mut self, grouping: &Grouping, instances: &[Arc<Instance>]) {
         let mut totals: HashMap<usize, u32> = HashMap::new();
         for stack in &grouping.stacks {
             *totals.entry(stack.series).or_default() += 1;
@@ -57,12 +58,12 @@ impl Lister {
     }
 
     /// An object without a picture.
-    pub(crate) fn without_picture(&mut self, header: &InstanceHeader, reason: &str) {
+    pub(crate) fn without_picture(&mut self, file: FileId, header: &InstanceHeader, reason: &str) {
         let study = self.study(&header.study_uid, &header.texts);
         self.series.push(Series {
             instances: 1,
             warnings: vec![reason.to_owned()],
-            ..series_of_header(header, study)
+            ..series_of_header(header, study, Content::Nothing { file })
         });
     }
 
@@ -73,7 +74,7 @@ impl Lister {
 }
 
 /// What a header alone says.
-fn series_of_header(header: &InstanceHeader, study: usize) -> Series {
+fn series_of_header(header: &InstanceHeader, study: usize, content: Content) -> Series {
     let texts = &header.texts;
     Series {
         study,
@@ -103,7 +104,7 @@ fn series_of_header(header: &InstanceHeader, study: usize) -> Series {
         acquisition: header.acquisition.clone(),
         warnings: Vec::new(),
         displayable: false,
-        content: Content::Nothing,
+        content,
     }
 }
 
@@ -111,7 +112,7 @@ fn series_of_stack(
     stack: &Stack,
     frame: usize,
     header: &InstanceHeader,
-    instances: &[Instance],
+    instances: &[Arc<Instance>],
     study: usize,
     place: (u32, u32),
 ) -> Series {
@@ -169,8 +170,7 @@ fn series_of_stack(
         acquisition,
         warnings,
         displayable: true,
-        content: Content::Dicom(Arc::new(stack.clone())),
-        ..series_of_header(header, study)
+        ..series_of_header(header, study, Content::Dicom(Arc::new(stack.clone())))
     }
 }
 

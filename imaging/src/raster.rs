@@ -66,8 +66,9 @@ impl Kind {
 }
 
 /// A picture that was found.
+#[derive(Clone)]
 pub(crate) struct RasterFile {
-    file: FileId,
+    pub(crate) file: FileId,
     name: String,
     kind: Kind,
     size: [u32; 2],

@@ -4,23 +4,25 @@
 //! knows it takes it, and what nobody knows is refused with a reason.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use dicom_core::Tag;
 
 use crate::Source;
 use crate::archive::{Archive, ArchiveLimits, gunzip, looks_like_zip};
-use crate::catalog::{Catalog, Store};
+use crate::catalog::Catalog;
 use crate::dicom::{self, DicomError, DicomFile, PixelReader, SampleKind};
 use crate::group::{self, Instance};
-use crate::header::{self, InstanceHeader, PixelLayout};
+use crate::header::{self, PixelLayout};
 use crate::item::Item;
 use crate::ledger::{Fate, FileId, InstanceLedger};
 use crate::limits::Limits;
 use crate::list::Lister;
-use crate::nifti::{self, NiftiFile};
+use crate::nifti;
 use crate::raster;
 use crate::source::Buffer;
+use crate::store::{Object, Store};
+use crate::thumbnail::Thumbnail;
 
 /// Media Storage Directory
 const DICOMDIR: &str = "1.2.840.10008.1.3.10";
@@ -41,15 +43,11 @@ pub struct ScanStep {
 /// Reads headers, one file a step.
 pub struct Scanner<S> {
     queue: VecDeque<(FileId, u32)>,
-    items: Vec<Item<S>>,
     ledger: InstanceLedger,
-    instances: Vec<Instance>,
-    without_picture: Vec<(InstanceHeader, String)>,
-    nifti: Vec<NiftiFile>,
-    rasters: Vec<raster::RasterFile>,
+    store: Store<S>,
     limits: Limits,
-    archive_limits: ArchiveLimits,
-    entry_bytes: u64,
+    /// Files that earlier scans have looked at.
+    before: usize,
     progress: ScanStep,
 }
 
@@ -63,28 +61,51 @@ impl<S: Source> Scanner<S> {
     pub fn with_archive_limits(sources: Vec<S>, limits: Limits, archive_limits: ArchiveLimits) -> Self {
         let mut scanner = Self {
             queue: VecDeque::new(),
-            items: Vec::new(),
             ledger: InstanceLedger::default(),
-            instances: Vec::new(),
-            without_picture: Vec::new(),
-            nifti: Vec::new(),
-            rasters: Vec::new(),
+            store: Store::new(archive_limits),
             limits,
-            archive_limits,
-            entry_bytes: 0,
+            before: 0,
             progress: ScanStep::default(),
         };
-        for source in sources {
-            scanner.receive(Item::File(Arc::new(source)), 0);
-        }
+        scanner.add(sources);
         scanner
+    }
+
+    /// Goes on from what an earlier scan found: everything is grouped together when this one ends, and the ledger
+    /// counts the files of both. The earlier catalog stays as it is.
+    pub fn after(earlier: &Catalog<S>, sources: Vec<S>) -> Self {
+        let mut scanner = Self {
+            queue: VecDeque::new(),
+            ledger: earlier.ledger.clone(),
+            store: Store::clone(&earlier.store),
+            limits: earlier.limits,
+            before: earlier.store.items.len(),
+            progress: ScanStep::default(),
+        };
+        scanner.add(sources);
+        scanner
+    }
+
+    /// More files, to be read after those that are waiting.
+    pub fn add(&mut self, sources: Vec<S>) {
+        for source in sources {
+            self.receive(Item::File(Arc::new(source)), 0);
+        }
+    }
+
+    /// The files given directly that will be read next, so that their beginnings can be fetched ahead.
+    pub fn upcoming(&self, count: usize) -> impl Iterator<Item = &S> {
+        self.queue.iter().take(count).filter_map(|(file, _)| match self.store.items.get(file.0 as usize) {
+            Some(Item::File(source)) => Some(&**source),
+            _ => None,
+        })
     }
 
     fn receive(&mut self, item: Item<S>, depth: u32) -> FileId {
         let file = self.ledger.receive(item.name());
         self.progress.files_total += 1;
         self.progress.bytes_total += item.len();
-        self.items.push(item);
+        self.store.items.push(item);
         self.queue.push_back((file, depth));
         file
     }
@@ -92,13 +113,24 @@ impl<S: Source> Scanner<S> {
     /// Reads the next file's header; `None` when all are done.
     pub fn step(&mut self) -> Option<ScanStep> {
         let (file, depth) = self.queue.pop_front()?;
-        let item = self.items[file.0 as usize].clone();
+        let item = self.store.items[file.0 as usize].clone();
         if let Some(fate) = self.look(file, &item, depth) {
             self.ledger.settle(file, fate);
         }
         self.progress.files_done += 1;
         self.progress.bytes_done += item.len();
         Some(self.progress)
+    }
+
+    /// A picture of the file in the middle of those that wait, with at most `side` pixels a side: what a person can
+    /// look at while thousands of headers are read. `None` where that file has no picture of its own.
+    pub fn preview(&self, side: u32) -> Option<Thumbnail> {
+        let (file, depth) = self.queue.get(self.queue.len() / 2)?;
+        // On its own, so that it changes nothing here.
+        let mut alone = Self::new(Vec::new(), self.limits);
+        alone.receive(self.store.items.get(file.0 as usize)?.clone(), *depth);
+        alone.step();
+        alone.finish().thumbnail(0, side).ok()?
     }
 
     /// How far the scan is.
@@ -127,7 +159,7 @@ impl<S: Source> Scanner<S> {
         if let Some(kind) = raster::kind(&head) {
             return match raster::read_header(file, item, kind, &self.limits) {
                 Ok(raster) => {
-                    self.rasters.push(raster);
+                    self.store.rasters.push(raster);
                     None
                 }
                 Err(error) => Some(Fate::Refused(error.to_string())),
@@ -153,10 +185,10 @@ impl<S: Source> Scanner<S> {
     }
 
     fn open_archive(&mut self, item: &Item<S>, depth: u32) -> Fate {
-        if depth >= self.archive_limits.max_depth {
+        if depth >= self.store.archive_limits.max_depth {
             return Fate::Refused(format!(
                 "The archive lies in {depth} other archives; only {} are opened. Unpack it first.",
-                self.archive_limits.max_depth
+                self.store.archive_limits.max_depth
             ));
         }
         // Entries of an archive inside an archive would inflate it again for every read.
@@ -167,7 +199,7 @@ impl<S: Source> Scanner<S> {
             },
             other => other.clone(),
         };
-        let (archive, listed) = match Archive::open(whole, self.archive_limits) {
+        let (archive, listed) = match Archive::open(whole, self.store.archive_limits) {
             Ok(opened) => opened,
             Err(error) => return Fate::Refused(error.to_string()),
         };
@@ -175,14 +207,14 @@ impl<S: Source> Scanner<S> {
         let entries = listed.len();
         for entry in listed {
             let name: Arc<str> = format!("{}/{}", item.name(), entry.name).into();
-            let over = (self.ledger.entries().len() as u64 >= self.archive_limits.max_entries)
-                .then(|| format!("More than {} files were received.", self.archive_limits.max_entries))
+            let over = (self.ledger.entries().len() as u64 >= self.store.archive_limits.max_entries)
+                .then(|| format!("More than {} files were received.", self.store.archive_limits.max_entries))
                 .or_else(|| {
-                    let total = self.entry_bytes.saturating_add(entry.len);
-                    (total > self.archive_limits.max_total_bytes).then(|| {
+                    let total = self.store.entry_bytes.saturating_add(entry.len);
+                    (total > self.store.archive_limits.max_total_bytes).then(|| {
                         format!(
                             "The archives hold more than {} bytes. Unpack them and load the folder.",
-                            self.archive_limits.max_total_bytes
+                            self.store.archive_limits.max_total_bytes
                         )
                     })
                 });
@@ -197,7 +229,7 @@ impl<S: Source> Scanner<S> {
                     self.progress.bytes_done += entry.len;
                     self.ledger.settle(file, Fate::Refused(reason));
                 }
-                None => self.entry_bytes += entry.len,
+                None => self.store.entry_bytes += entry.len,
             }
         }
         Fate::Container(format!("Zip archive with {entries} files."))
@@ -207,10 +239,10 @@ impl<S: Source> Scanner<S> {
         if nifti::gzip_holds_nifti(head) {
             return self.take_nifti(file, item, true);
         }
-        if depth >= self.archive_limits.max_depth {
+        if depth >= self.store.archive_limits.max_depth {
             return Some(Fate::Refused("The gzip file lies in too many archives. Unpack it first.".into()));
         }
-        match gunzip(item, &self.archive_limits) {
+        match gunzip(item, &self.store.archive_limits) {
             Ok(bytes) => {
                 let name = item.name();
                 let inner = name.strip_suffix(".gz").unwrap_or(name);
@@ -225,7 +257,7 @@ impl<S: Source> Scanner<S> {
     fn take_nifti(&mut self, file: FileId, item: &Item<S>, gzip: bool) -> Option<Fate> {
         match nifti::read_header(file, item, gzip, &self.limits) {
             Ok(found) => {
-                self.nifti.push(found);
+                self.store.nifti.push(found);
                 None
             }
             Err(error) => Some(Fate::Refused(error.to_string())),
@@ -249,7 +281,8 @@ impl<S: Source> Scanner<S> {
             header.transfer_syntax_uid = dicom.transfer_syntax.uid.clone();
             let what = if header.modality.is_empty() { "Object" } else { header.modality.as_str() };
             let reason = format!("{what} without a picture.");
-            self.without_picture.push((header, reason.clone()));
+            let header = Arc::new(header);
+            self.store.without_picture.push(Object { file, header, reason: reason.clone() });
             return Some(Fate::Shown(reason));
         }
         let format = match dicom.pixel_format(&self.limits) {
@@ -279,7 +312,8 @@ impl<S: Source> Scanner<S> {
         // Decoding asks for the image pixel module and the offset tables; the rest of thousands of headers
         // would be memory for nothing.
         dicom.object.retain(|e| matches!(e.header().tag.0, 0x0028 | 0x7fe0));
-        self.instances.push(Instance { file, bytes: item.len(), header, dicom: Arc::new(dicom) });
+        let dicom = Arc::new(dicom);
+        self.store.instances.push(Arc::new(Instance { file, bytes: item.len(), header, dicom }));
         None
     }
 
@@ -289,19 +323,26 @@ impl<S: Source> Scanner<S> {
             self.ledger.settle(file, Fate::Refused("Not read: reading was cancelled.".into()));
         }
         let mut lister = Lister::default();
-        let grouping = group::group(&self.instances);
+        let mut store = self.store;
+        store.drop_copies(self.before, &mut self.ledger);
+        let grouping = group::group(&store.instances);
         for (file, fate) in &grouping.fates {
             self.ledger.settle(*file, fate.clone());
         }
-        lister.stacks(&grouping, &self.instances);
-        for (header, reason) in &self.without_picture {
-            lister.without_picture(header, reason);
+        lister.stacks(&grouping, &store.instances);
+        for object in &store.without_picture {
+            lister.without_picture(object.file, &object.header, &object.reason);
         }
-        for nifti in std::mem::take(&mut self.nifti) {
-            nifti::list(nifti, &self.items, &mut self.ledger, &mut lister);
+        for nifti in &store.nifti {
+            nifti::list(nifti.clone(), &store.items, &mut self.ledger, &mut lister);
         }
-        for raster in std::mem::take(&mut self.rasters) {
-            raster::list(&raster, &mut self.ledger, &mut lister);
+        for raster in &store.rasters {
+            raster::list(raster, &mut self.ledger, &mut lister);
+        }
+        for (file, reason) in store.broken.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if self.ledger.fate(*file) == Some(&Fate::Used) {
+                self.ledger.settle(*file, Fate::Refused(reason.clone()));
+            }
         }
         lister.sort();
         let mut warnings = Vec::new();
@@ -313,7 +354,7 @@ impl<S: Source> Scanner<S> {
             series: lister.series,
             ledger: self.ledger,
             warnings,
-            store: Arc::new(Store { items: self.items, instances: self.instances }),
+            store: Arc::new(store),
             limits: self.limits,
         }
     }

@@ -17,7 +17,7 @@ use crate::dicom::DicomFile;
 use crate::header::{FrameHeader, InstanceHeader, PixelLayout};
 use crate::ledger::{Fate, FileId};
 
-/// One DICOM file with a picture, after the scan.
+/// One DICOM file with a picture, after the scan. Shared: the next scan of a session groups it again.
 pub struct Instance {
     /// In the ledger.
     pub file: FileId,
@@ -92,7 +92,7 @@ pub struct Grouping {
 }
 
 /// Groups all instances.
-pub fn group(instances: &[Instance]) -> Grouping {
+pub fn group(instances: &[Arc<Instance>]) -> Grouping {
     let (kept, mut fates) = split::drop_duplicates(instances);
     let mut stacks = Vec::new();
     for (number, series) in split::by_series(instances, &kept).into_iter().enumerate() {

@@ -4,6 +4,7 @@
 //! within a tolerance, and a tolerance has no hash.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Candidate, Instance};
 use crate::header::{FrameHeader, InstanceHeader};
@@ -24,7 +25,7 @@ const PROJECTIONS: [&str; 8] = ["MG", "CR", "DX", "PX", "IO", "RG", "XC", "OP"];
 
 /// Instances that are there twice: same SOP Instance UID (0008,0018) and same content by the header. The longer
 /// file is kept, because the other may be an interrupted copy of it.
-pub(super) fn drop_duplicates(instances: &[Instance]) -> (Vec<usize>, Vec<(FileId, Fate)>) {
+pub(super) fn drop_duplicates(instances: &[Arc<Instance>]) -> (Vec<usize>, Vec<(FileId, Fate)>) {
     let mut first: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     let mut kept = Vec::new();
     let mut fates = Vec::new();
@@ -60,7 +61,7 @@ fn same_image(a: &InstanceHeader, b: &InstanceHeader) -> bool {
 }
 
 /// Instances of each series, ordered by study, series number and arrival.
-pub(super) fn by_series(instances: &[Instance], kept: &[usize]) -> Vec<Vec<usize>> {
+pub(super) fn by_series(instances: &[Arc<Instance>], kept: &[usize]) -> Vec<Vec<usize>> {
     let mut studies: HashMap<&str, usize> = HashMap::new();
     let mut at: HashMap<(&str, String), usize> = HashMap::new();
     let mut series: Vec<(usize, Option<i32>, Vec<usize>)> = Vec::new();

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::convert::{self, F32_PADDING, Kind, SliceMut};
 use super::{LoadError, blank, voxel_count};
 use crate::Source;
-use crate::catalog::Store;
 use crate::dicom::{Palette, PixelReader, palette};
 use crate::group::{FrameRef, Stack};
 use crate::header::{FrameHeader, PixelLayout};
 use crate::ledger::FileId;
 use crate::limits::Limits;
+use crate::store::Store;
 use crate::volume::{Padding, Rescale, Volume};
 
 /// Frames of one file decoded in one step at most: enough to make opening it cheap, few enough to answer

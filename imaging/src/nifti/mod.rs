@@ -75,6 +75,7 @@ pub enum NiftiError {
 }
 
 /// A NIfTI file that was found.
+#[derive(Clone)]
 pub(crate) struct NiftiFile {
     file: FileId,
     name: String,
@@ -134,7 +135,7 @@ pub(crate) fn list<S: Source>(
     let data = if header.single_file {
         file
     } else {
-        match data_file(&name, items, &mut header) {
+        match data_file(file, &name, items, &mut header) {
             Ok(data) => data,
             Err(error) => {
                 ledger.settle(file, Fate::Refused(error.to_string()));
@@ -178,19 +179,40 @@ pub(crate) fn list<S: Source>(
 
 /// The `.img` (or `.img.gz`) beside a `.hdr`.
 fn data_file<S: Source>(
+    file: FileId,
     name: &str,
     items: &[Item<S>],
     header: &mut NiftiHeader,
 ) -> Result<FileId, NiftiError> {
+    let stem = stem(name);
+    let Some((data, gzip)) = beside(file, stem, items) else {
+        return Err(NiftiError::NoData(format!("{}.img", stem.rsplit('/').next().unwrap_or(stem))));
+    };
+    header.gzip = gzip;
+    header.check_promise(items[data.0 as usize].len(), &Limits::default())?;
+    Ok(data)
+}
+
+/// Path of a pair without its endings.
+fn stem(name: &str) -> &str {
     let plain = name.strip_suffix(".gz").unwrap_or(name);
-    let stem = plain.strip_suffix(".hdr").or_else(|| plain.strip_suffix(".HDR")).unwrap_or(plain);
-    for (ending, gzip) in [(".img", false), (".IMG", false), (".img.gz", true)] {
+    plain.strip_suffix(".hdr").or_else(|| plain.strip_suffix(".HDR")).unwrap_or(plain)
+}
+
+/// The data file of a pair, and whether it is compressed.
+fn beside<S: Source>(file: FileId, stem: &str, items: &[Item<S>]) -> Option<(FileId, bool)> {
+    [(".img", false), (".IMG", false), (".img.gz", true)].into_iter().find_map(|(ending, gzip)| {
         let wanted = format!("{stem}{ending}");
-        if let Some(index) = items.iter().position(|i| i.name() == wanted) {
-            header.gzip = gzip;
-            header.check_promise(items[index].len(), &Limits::default())?;
-            return Ok(FileId(index as u32));
-        }
+        // The nearest: the same pair may have been received twice.
+        let named = (0..items.len()).filter(|i| items[*i].name() == wanted);
+        named.min_by_key(|i| i.abs_diff(file.0 as usize)).map(|i| (FileId(i as u32), gzip))
+    })
+}
+
+impl NiftiFile {
+    /// The file of the header and that of the voxels, which is the same for most.
+    pub(crate) fn files<S: Source>(&self, items: &[Item<S>]) -> [FileId; 2] {
+        let data = (!self.header.single_file).then(|| beside(self.file, stem(&self.name), items)).flatten();
+        [self.file, data.map_or(self.file, |(data, _)| data)]
     }
-    Err(NiftiError::NoData(format!("{}.img", stem.rsplit('/').next().unwrap_or(stem))))
 }
