@@ -8,7 +8,7 @@ use protocol::Event;
 
 use crate::calcium;
 use crate::ctx::Ctx;
-use crate::state::library::Thumbnail;
+use crate::state::library::{Arrival, Thumbnail};
 use crate::state::measurement;
 use crate::state::queries::Target;
 
@@ -25,17 +25,24 @@ pub fn take(ctx: Ctx, event: Event) {
         }
         Event::Progress { request, progress } => ctx.library.update(|l| l.progress(request, progress)),
         Event::Catalog { request, catalog, cancelled } => {
-            let shown = catalog.studies.iter().any(|s| s.series.iter().any(|s| s.displayable));
-            let refused = catalog.ledger.refused.len();
-            let first = ctx.library.try_update(|l| l.take_catalog(request, catalog, cancelled)).flatten();
-            if let Some(series) = first {
-                ctx.show_series(series);
+            let arrival = ctx.library.try_update(|l| l.take_catalog(request, catalog, cancelled));
+            // A series that was taken up by another one leaves no picture behind.
+            let gone = ctx.library.with_untracked(|l| {
+                let on_screen =
+                    ctx.workspace.with_untracked(|w| w.panels.iter().map(|p| p.series).collect::<Vec<_>>());
+                let gone = on_screen.iter().any(|id| l.series().all(|s| s.id != *id));
+                gone.then(|| l.series().find(|s| s.displayable).map(|s| s.id)).flatten()
+            });
+            match (arrival, gone) {
+                (Some(Arrival::Open(series)), _) | (_, Some(series)) => ctx.show_series(series),
+                (Some(Arrival::Nothing { listed, refused }), None) => ctx.notify(format!(
+                    "No new picture was found: {refused} files were refused, {listed} are duplicates or hold no picture. The ledger in the study list names each with its reason."
+                )),
+                (Some(Arrival::Known) | None, None) => {}
             }
-            if !shown && !cancelled && ctx.library.with_untracked(|l| l.reading.is_none()) {
-                ctx.notify(format!(
-                    "Nothing with a picture was found; {refused} files were refused. The ledger in the study list names each with its reason."
-                ));
-            }
+        }
+        Event::Preview { request, width, height, rgba } => {
+            ctx.library.update(|l| l.take_preview(request, Thumbnail { width, height, rgba }));
         }
         Event::Thumbnail { series, width, height, rgba } => ctx.library.update(|l| {
             l.thumbnails.insert(series, Arc::new(Thumbnail { width, height, rgba }));
@@ -69,6 +76,13 @@ pub fn take(ctx: Ctx, event: Event) {
                 e.drawn = generation;
                 e.frame_ms = frame_ms;
             });
+            // The volume's first slices are on the screen: the preview has done its work.
+            let over = ctx
+                .library
+                .with_untracked(|l| l.preview.is_some() && l.loaded.values().any(|(done, _)| *done > 0));
+            if over && ctx.workspace.with_untracked(|w| !w.panels.is_empty()) {
+                ctx.library.update(|l| l.preview = None);
+            }
         }
         Event::Value { query, value } => match ctx.queries.try_update_value(|q| q.answer(query)).flatten() {
             Some(Target::Hover { series }) => {

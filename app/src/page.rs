@@ -1,5 +1,7 @@
 //! The page's frame: header, study list, viewer, inspector, and the dialogs over them.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 
 use crate::ctx::{Ctx, Dialog};
@@ -9,7 +11,7 @@ use crate::open::{DropVeil, Pickers, Welcome};
 use crate::selfcheck::SelfCheckPage;
 use crate::settings::{SettingsDialog, store};
 use crate::state::Action;
-use crate::studies::{LedgerDialog, ProgressBar, StudyList};
+use crate::studies::{LedgerDialog, Preview, ProgressBar, StudyList};
 use crate::tools::{Inspector, Toolbar};
 use crate::ui::{BackendBadge, Glyph, IconButton, Notices};
 use crate::viewer::Viewer;
@@ -17,6 +19,23 @@ use crate::{events, frame, keys, open};
 
 /// From here on the study list and the inspector stand beside the viewer; below, they are drawers.
 const WIDE_CSS_PX: f64 = 1100.0;
+
+/// The page is built in this many tasks after the first: all at once they hold up input for 70 ms on two slow
+/// cores, and no task may take 50.
+const TURNS: u32 = 3;
+
+/// Counts the tasks in which the page is built.
+fn next_turn(turn: RwSignal<u32>) {
+    set_timeout(
+        move || {
+            turn.update(|t| *t += 1);
+            if turn.get_untracked() < TURNS {
+                next_turn(turn);
+            }
+        },
+        Duration::ZERO,
+    );
+}
 
 #[component]
 pub fn Page() -> impl IntoView {
@@ -30,6 +49,11 @@ pub fn Page() -> impl IntoView {
     keys::listen(ctx);
     open::listen(ctx);
     frame::start(ctx);
+    let turn = RwSignal::new(0);
+    next_turn(turn);
+    let reached = move |n: u32| Memo::new(move |_| turn.get() >= n);
+    // What is seen first and what the engine waits for comes first.
+    let (canvas, tools, dialogs) = (reached(1), reached(2), reached(3));
 
     let first_visit =
         Memo::new(move |_| ctx.library.with(|l| l.empty()) && ctx.workspace.with(|w| w.volumes.is_empty()));
@@ -73,26 +97,37 @@ pub fn Page() -> impl IntoView {
                 />
             </header>
             <div class="body" class:reading=move || ctx.workspace.with(|w| w.desk().is_some()) class:with-studies=move || ctx.studies_open.get() class:with-inspector=move || ctx.inspector_open.get()>
-                <StudyList />
+                <Show when=move || tools.get()>
+                    <StudyList />
+                </Show>
                 <main id="main" class="main" tabindex="-1" aria-label="Images">
-                    <Toolbar />
+                    <Show when=move || tools.get()>
+                        <Toolbar />
+                    </Show>
                     <div class="stage">
-                        <Viewer />
+                        <Show when=move || canvas.get()>
+                            <Viewer />
+                        </Show>
                         <Show when=move || first_visit.get()>
                             <Welcome />
                         </Show>
+                        <Preview />
                         <ProgressBar />
                     </div>
                 </main>
-                <Inspector />
+                <Show when=move || tools.get()>
+                    <Inspector />
+                </Show>
             </div>
             <Notices />
             <Pickers />
             <DropVeil />
-            <ShortcutSheet />
-            <SettingsDialog />
-            <SelfCheckPage />
-            <LedgerDialog />
+            <Show when=move || dialogs.get()>
+                <ShortcutSheet />
+                <SettingsDialog />
+                <SelfCheckPage />
+                <LedgerDialog />
+            </Show>
             <Show when=move || ctx.studies_open.get() || ctx.inspector_open.get()>
                 // Only seen where the lists are drawers.
                 <button

@@ -4,11 +4,13 @@
 //! fetched when they are asked for, so a 300-slice series never lies in memory twice.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 
 use imaging::Source;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, FileReaderSync};
 
 /// How much of a file's beginning is fetched at once: a request to the browser costs a millisecond, and a header
@@ -63,6 +65,49 @@ impl BrowserFile {
         }
         bytes.copy_to(&mut buf[..n]);
         Ok(n)
+    }
+}
+
+/// Beginnings of files on their way from the browser: several at a time, because each request waits for another
+/// process.
+#[derive(Default)]
+pub struct Ahead {
+    /// In the order in which the files will be read.
+    waiting: VecDeque<(u64, JsFuture)>,
+    /// Files up to this one have been asked for.
+    asked: u64,
+}
+
+impl Ahead {
+    /// Asks for the beginnings of the files that have not been asked for. Ids grow in the order of reading.
+    pub fn fetch<'a>(&mut self, next: impl Iterator<Item = &'a BrowserFile>) {
+        for file in next {
+            if file.id <= self.asked {
+                continue;
+            }
+            self.asked = file.id;
+            let end = file.len.min(HEAD_BYTES as u64);
+            if let Ok(part) = file.file.slice_with_f64_and_f64(0.0, end as f64) {
+                self.waiting.push_back((file.id, JsFuture::from(part.array_buffer())));
+            }
+        }
+    }
+
+    /// Waits for the beginning of this file and keeps it for [`Source::read_at`]. What cannot be had is asked for again
+    /// there, and the error is told there.
+    pub async fn arrival(&mut self, file: Option<&BrowserFile>) {
+        let Some(file) = file else { return };
+        while let Some((id, bytes)) = self.waiting.pop_front_if(|(id, _)| *id <= file.id) {
+            let Ok(bytes) = bytes.await else { continue };
+            if id == file.id {
+                let bytes = Uint8Array::new(&bytes);
+                HEAD.with_borrow_mut(|(head_id, head)| {
+                    head.resize(bytes.length() as usize, 0);
+                    bytes.copy_to(head);
+                    *head_id = id;
+                });
+            }
+        }
     }
 }
 

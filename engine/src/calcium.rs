@@ -117,6 +117,11 @@ pub struct GpuScoring {
 }
 
 impl GpuScoring {
+    /// Forgets candidates of a series that is not among these: it is gone, or has got more slices.
+    pub fn keep(&mut self, same: &[SeriesId]) {
+        self.kept = self.kept.take().filter(|(series, _)| same.contains(series));
+    }
+
     /// The report of a task; `volume` is the texture that is drawn from.
     pub async fn report(
         &mut self,

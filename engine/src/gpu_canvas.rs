@@ -25,6 +25,8 @@ const COPIES: usize = 8;
 
 struct Copy {
     series: SeriesId,
+    /// See [`Loaded::epoch`].
+    epoch: u32,
     time_index: u32,
     volume: GpuVolume,
     /// How much of `Loaded::placed` has been looked at.
@@ -95,13 +97,14 @@ impl GpuCanvas {
     }
 
     /// The calcium score of a series that is on the screen with all its slices; `None` where this device cannot
-    /// compute or does not hold it.
+    /// compute or does not hold it. `epoch`: of the volume that `input` is about.
     pub async fn score(
         &mut self,
         input: &Input<'_>,
         task: &Task,
+        epoch: u32,
     ) -> Option<Result<Report, calcium::gpu::Error>> {
-        let copy = self.copies.iter().find(|c| c.series == task.series && c.time_index == 0)?;
+        let copy = self.copies.iter().find(|c| c.epoch == epoch && c.time_index == 0)?;
         if !self.gpu.can_compute() || !copy.volume.arrived().is_complete() {
             return None;
         }
@@ -111,7 +114,7 @@ impl GpuCanvas {
     /// Brings every volume of the scene onto the GPU.
     async fn upload(&mut self, scene: &Scene, loaded: &[Loaded]) -> Result<(), String> {
         self.frame += 1;
-        self.copies.retain(|c| loaded.iter().any(|l| l.series == c.series));
+        self.copies.retain(|c| loaded.iter().any(|l| (l.series, l.epoch) == (c.series, c.epoch)));
         for panel in &scene.panels {
             let Some((_, series)) = panel_draw(panel, loaded) else { continue };
             let volume = series.loader.volume();
@@ -130,6 +133,7 @@ impl GpuCanvas {
                         .map_err(|e| e.to_string())?;
                     self.copies.push(Copy {
                         series: panel.series,
+                        epoch: series.epoch,
                         time_index: panel.time_index,
                         volume: copy,
                         seen: 0,

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use imaging::Catalog;
-use protocol::{Backend, Command, Event, Scene, SeriesId};
+use protocol::{Backend, Command, Event, RequestId, Scene, SeriesId};
 
 use crate::blob::BrowserFile;
 use crate::canvas::Canvas;
@@ -37,10 +37,16 @@ pub struct Session {
     canvas: Option<Canvas>,
     reading: Option<Reading>,
     catalog: Option<Catalog<BrowserFile>>,
-    /// Series ids of `catalog` start here: ids are never reused, so a late message cannot meet another study.
-    first_id: u32,
+    /// Ids of the series of `catalog`. A series keeps its id when files are added; no id is given twice, so a late
+    /// message cannot meet another series.
+    ids: Vec<SeriesId>,
+    next_id: u32,
+    /// The request that `catalog` answers, and whether it was cancelled.
+    answered: (RequestId, bool),
     /// The last one is the one asked for last, and is loaded first.
     loaded: Vec<Loaded>,
+    /// How many volumes were ever begun.
+    begun: u32,
     scene: Scene,
     /// The scene changed since the last picture: somebody waits.
     stale: bool,
@@ -49,8 +55,8 @@ pub struct Session {
     /// When the last picture was ready, and what it cost.
     drawn_ms: f64,
     frame_ms: f64,
-    /// Series of `catalog` whose thumbnail is still to be made.
-    unpictured: VecDeque<usize>,
+    /// Series whose thumbnail is still to be made.
+    unpictured: VecDeque<SeriesId>,
     /// Series of which no slice is to be had alone (a compressed NIfTI file) or whose middle slice could not be
     /// decoded: their thumbnail is made when they have been loaded.
     unpictured_alone: Vec<SeriesId>,
@@ -78,8 +84,11 @@ impl Session {
             canvas: None,
             reading: None,
             catalog: None,
-            first_id: 0,
+            ids: Vec::new(),
+            next_id: 0,
+            answered: (RequestId(0), false),
             loaded: Vec::new(),
+            begun: 0,
             scene: Scene::default(),
             stale: false,
             grown: false,
@@ -110,7 +119,7 @@ impl Session {
             self.draw().await;
         }
         while link::now_ms() < until {
-            if !(self.read_step() || self.load_step() || self.picture_step()) {
+            if !(self.read_step().await || self.load_step() || self.picture_step()) {
                 if self.grown {
                     self.draw().await;
                 }
@@ -157,6 +166,9 @@ impl Session {
                 self.loaded.clear();
                 self.scores.forget();
                 self.catalog = None;
+                self.ids.clear();
+                self.unpictured.clear();
+                self.unpictured_alone.clear();
                 self.scene = Scene::default();
                 self.stale = true;
             }
@@ -190,8 +202,7 @@ impl Session {
 
     /// Where a series stands in the catalog.
     fn index_of(&self, series: SeriesId) -> Option<usize> {
-        let index = series.0.checked_sub(self.first_id)? as usize;
-        self.catalog.as_ref().filter(|c| index < c.series.len()).map(|_| index)
+        self.ids.iter().position(|id| *id == series)
     }
 
     fn find(&self, series: SeriesId) -> Option<&Loaded> {

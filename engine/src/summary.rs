@@ -10,8 +10,8 @@ use protocol::{
 
 use crate::calcium;
 
-/// The study list; series are numbered from `first_id` in the catalog's order.
-pub fn catalog<S: Source>(catalog: &Catalog<S>, first_id: u32) -> protocol::Catalog {
+/// The study list; `ids` name the series in the catalog's order.
+pub fn catalog<S: Source>(catalog: &Catalog<S>, ids: &[SeriesId]) -> protocol::Catalog {
     let mut studies: Vec<StudyEntry> = catalog
         .studies
         .iter()
@@ -23,10 +23,10 @@ pub fn catalog<S: Source>(catalog: &Catalog<S>, first_id: u32) -> protocol::Cata
             series: Vec::new(),
         })
         .collect();
-    for (index, series) in catalog.series.iter().enumerate() {
+    for (series, id) in catalog.series.iter().zip(ids) {
         let Some(study) = studies.get_mut(series.study) else { continue };
         study.series.push(SeriesEntry {
-            id: SeriesId(first_id + index as u32),
+            id: *id,
             modality: series.modality.clone(),
             description: series.description.clone(),
             number: series.number,

@@ -8,6 +8,7 @@
 //! enums below through serde-wasm-bindgen, `files` an array of `File`, `canvas` a transferred
 //! `OffscreenCanvas`.
 
+mod bytes;
 pub mod calcium;
 
 use scene::measure::{Roi, RoiStatistics};
@@ -153,11 +154,20 @@ pub enum Event {
         catalog: Catalog,
         cancelled: bool,
     },
+    /// One slice of what is being read, RGBA8, row by row: something to look at until the volume is there.
+    Preview {
+        request: RequestId,
+        width: u32,
+        height: u32,
+        #[serde(with = "bytes")]
+        rgba: Vec<u8>,
+    },
     /// Small picture for the study list, RGBA8, row by row.
     Thumbnail {
         series: SeriesId,
         width: u32,
         height: u32,
+        #[serde(with = "bytes")]
         rgba: Vec<u8>,
     },
     /// A series can be drawn from now on; slices that have not arrived are black.
@@ -196,6 +206,7 @@ pub enum Event {
         query: u32,
         name: String,
         mime: String,
+        #[serde(with = "bytes")]
         bytes: Vec<u8>,
     },
     SelfCheck {
@@ -206,6 +217,7 @@ pub enum Event {
         query: u32,
         width: u32,
         height: u32,
+        #[serde(with = "bytes")]
         rgba: Vec<u8>,
     },
     /// The GPU was lost and is back after this long, with the same scene drawn.

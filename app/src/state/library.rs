@@ -21,6 +21,17 @@ pub struct Reading {
     pub progress: Progress,
 }
 
+/// What a catalog brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// This series was not listed before, or has grown: it opens by itself.
+    Open(SeriesId),
+    /// No picture among the files of this request: this many were listed only (duplicates, reports), or refused.
+    Nothing { listed: usize, refused: usize },
+    /// Nothing to be done: the list is newer, and the screen stays as it is.
+    Known,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Library {
     pub catalog: Catalog,
@@ -29,8 +40,10 @@ pub struct Library {
     /// Slices that have arrived, of how many.
     pub loaded: BTreeMap<SeriesId, (u32, u32)>,
     pub thumbnails: BTreeMap<SeriesId, Arc<Thumbnail>>,
+    /// One slice of what is being read, until its volume is on the screen.
+    pub preview: Option<Arc<Thumbnail>>,
     last_request: u32,
-    /// The newest request whose first series has been shown already.
+    /// The newest request that has been answered on the screen.
     shown_for: Option<RequestId>,
 }
 
@@ -43,6 +56,7 @@ impl Library {
         let progress = Progress { files_total: files, ..Progress::default() };
         self.reading = Some(Reading { request, progress });
         self.cancelled = false;
+        self.preview = None;
         request
     }
 
@@ -54,41 +68,58 @@ impl Library {
         }
     }
 
-    /// Takes a catalog; says which series should open by itself: the first with pixels of a new request.
+    /// Takes a preview of what is being read.
+    pub fn take_preview(&mut self, request: RequestId, picture: Thumbnail) {
+        if self.reading.as_ref().is_some_and(|r| r.request == request) {
+            self.preview = Some(Arc::new(picture));
+        }
+    }
+
     /// Whether every slice has arrived, so that numbers over the series are final.
     pub fn complete(&self, id: SeriesId) -> bool {
         self.loaded.get(&id).is_some_and(|(done, total)| done >= total)
     }
 
-    pub fn take_catalog(
-        &mut self,
-        request: RequestId,
-        catalog: Catalog,
-        cancelled: bool,
-    ) -> Option<SeriesId> {
+    /// Takes a catalog, which holds everything received so far; says what should open by itself.
+    pub fn take_catalog(&mut self, request: RequestId, catalog: Catalog, cancelled: bool) -> Arrival {
         if request.0 < self.last_request {
             // A later request is being read; its catalog will say all.
-            return None;
+            return Arrival::Known;
         }
-        self.catalog = catalog;
+        let before = std::mem::replace(&mut self.catalog, catalog);
         self.cancelled = cancelled;
         if self.reading.as_ref().is_some_and(|r| r.request == request) {
             self.reading = None;
         }
+        if !self.series().any(|s| s.displayable) {
+            self.preview = None;
+        }
+        let was = |s: &SeriesEntry| before.studies.iter().flat_map(|s| &s.series).find(|b| b.id == s.id);
+        let grown = |s: &SeriesEntry| was(s).is_some_and(|b| (b.dims, b.instances) != (s.dims, s.instances));
+        // Slices that were counted for a smaller series say nothing of it.
+        let all = || self.catalog.studies.iter().flat_map(|s| &s.series);
+        self.loaded.retain(|id, _| all().any(|s| s.id == *id && !grown(s)));
+        self.thumbnails.retain(|id, _| all().any(|s| s.id == *id));
         if self.shown_for == Some(request) {
-            return None;
+            return Arrival::Known;
         }
-        let first = self.series().find(|s| s.displayable && !self.was_listed_before(s.id)).map(|s| s.id);
-        let first = first.or_else(|| self.series().find(|s| s.displayable).map(|s| s.id));
-        if first.is_some() {
-            self.shown_for = Some(request);
+        let pictures = || all().filter(|s| s.displayable);
+        let first = pictures().find(|s| was(s).is_none()).or_else(|| pictures().find(|s| grown(s)));
+        match first.map(|s| s.id) {
+            Some(id) => {
+                self.shown_for = Some(request);
+                Arrival::Open(id)
+            }
+            None if cancelled => Arrival::Known,
+            None => {
+                self.shown_for = Some(request);
+                let (old, new) = (&before.ledger, &self.catalog.ledger);
+                Arrival::Nothing {
+                    listed: new.shown.len().saturating_sub(old.shown.len()),
+                    refused: new.refused.len().saturating_sub(old.refused.len()),
+                }
+            }
         }
-        first
-    }
-
-    /// A series that already has slices was listed by an earlier request.
-    fn was_listed_before(&self, id: SeriesId) -> bool {
-        self.loaded.contains_key(&id)
     }
 
     /// Every series in the order of the list.
@@ -179,9 +210,13 @@ mod tests {
         let mut l = Library::default();
         let r = l.begin(3);
         let c = catalog(vec![entry(1, false), entry(2, true), entry(3, true)]);
-        assert_eq!(l.take_catalog(r, c.clone(), false), Some(SeriesId(2)));
+        assert_eq!(l.take_catalog(r, c.clone(), false), Arrival::Open(SeriesId(2)));
         assert!(l.reading.is_none());
-        assert_eq!(l.take_catalog(r, c, false), None, "a second catalog does not take over the screen");
+        assert_eq!(
+            l.take_catalog(r, c, false),
+            Arrival::Known,
+            "a second catalog does not take over the screen"
+        );
         assert_eq!(l.warning_count(), 3);
     }
 
@@ -190,7 +225,7 @@ mod tests {
         let mut l = Library::default();
         let old = l.begin(1);
         let new = l.begin(2);
-        assert_eq!(l.take_catalog(old, catalog(vec![entry(1, true)]), true), None);
+        assert_eq!(l.take_catalog(old, catalog(vec![entry(1, true)]), true), Arrival::Known);
         l.progress(old, Progress { files_done: 9, ..Default::default() });
         assert_eq!(l.reading.as_ref().map(|r| (r.request, r.progress.files_done)), Some((new, 0)));
     }
@@ -204,8 +239,41 @@ mod tests {
         let r = l.begin(1);
         assert_eq!(
             l.take_catalog(r, catalog(vec![entry(1, true), entry(2, true)]), false),
-            Some(SeriesId(2))
+            Arrival::Open(SeriesId(2))
         );
+        assert!(l.complete(SeriesId(1)), "what was loaded is still loaded");
+    }
+
+    #[test]
+    fn a_series_that_grew_opens_and_is_loaded_anew() {
+        let mut l = Library::default();
+        let r = l.begin(1);
+        l.take_catalog(r, catalog(vec![entry(1, true), entry(2, true)]), false);
+        l.loaded.extend([(SeriesId(1), (2, 2)), (SeriesId(2), (2, 2))]);
+        let r = l.begin(1);
+        let grown = SeriesEntry { dims: [2, 2, 4], instances: 2, ..entry(2, true) };
+        assert_eq!(
+            l.take_catalog(r, catalog(vec![entry(1, true), grown]), false),
+            Arrival::Open(SeriesId(2))
+        );
+        assert_eq!((l.complete(SeriesId(1)), l.complete(SeriesId(2))), (true, false));
+    }
+
+    #[test]
+    fn files_that_bring_no_picture_leave_the_screen_alone() {
+        let line = |n: usize| vec![LedgerLine { file: "a".into(), reason: "b".into() }; n];
+        let with = |shown, refused| Catalog {
+            ledger: Ledger { received: 0, used: 0, shown: line(shown), refused: line(refused) },
+            ..catalog(vec![entry(1, true)])
+        };
+        let mut l = Library::default();
+        let r = l.begin(1);
+        l.take_catalog(r, with(1, 1), false);
+        let r = l.begin(3);
+        assert_eq!(l.take_catalog(r, with(3, 2), false), Arrival::Nothing { listed: 2, refused: 1 });
+        assert_eq!(l.take_catalog(r, with(3, 3), false), Arrival::Known, "told once");
+        let r = l.begin(3);
+        assert_eq!(l.take_catalog(r, with(3, 5), true), Arrival::Known, "who cancels knows why");
     }
 
     #[test]

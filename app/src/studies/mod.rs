@@ -1,10 +1,12 @@
 //! The study list: what was opened, what became of every file.
 
 mod ledger;
+mod preview;
 mod progress;
 mod thumbnail;
 
 pub use ledger::LedgerDialog;
+pub use preview::Preview;
 pub use progress::ProgressBar;
 
 use leptos::prelude::*;

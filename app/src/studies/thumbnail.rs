@@ -29,7 +29,8 @@ pub fn ThumbnailView(series: SeriesId, modality: String) -> impl IntoView {
     }
 }
 
-fn draw(canvas: &HtmlCanvasElement, picture: &Thumbnail) {
+/// Puts a picture on a canvas of its size.
+pub(super) fn draw(canvas: &HtmlCanvasElement, picture: &Thumbnail) {
     let length = picture.width as usize * picture.height as usize * 4;
     if length == 0 || picture.rgba.len() != length {
         return;

@@ -26,6 +26,7 @@ fn run(b: &Bench, paths: &[std::path::PathBuf], query: &str) -> Result<Value, Er
     let begun = first(&loaded, dropped, |e| e["done"].as_f64() > Some(0.0)).unwrap_or(f64::NAN);
     let ended = first(&loaded, dropped, |e| e["done"] == e["total"]).unwrap_or(f64::NAN);
     let image = first(&drawn, begun, |_| true).unwrap_or(f64::NAN);
+    let preview = first(&b.events("preview")?, dropped, |_| true).unwrap_or(f64::NAN);
     let longest = |tasks: &[(f64, f64)]| tasks.iter().map(|t| t.1).fold(0.0, f64::max);
     let tasks: Vec<_> = b.long_tasks_ms()?.into_iter().filter(|t| t.0 >= dropped).collect();
     let mut memory = b.devtools()?;
@@ -35,10 +36,12 @@ fn run(b: &Bench, paths: &[std::path::PathBuf], query: &str) -> Result<Value, Er
     let adapter =
         b.driver().run("return document.querySelector('.badge-adapter')?.textContent ?? ''", &[])?;
     Ok(json!({
+        "query": query,
         "backend": backend,
         "adapter": adapter,
         "first_paint_ms": paint,
         "start_up_longest_task_ms": longest(&start_up),
+        "preview_ms": preview - dropped,
         "first_image_ms": image - dropped,
         "all_slices_ms": ended - dropped,
         "ui_tasks_over_50_ms": tasks.len(),
@@ -96,7 +99,7 @@ fn measure() -> Result<Value, Error> {
     let spec = study::large_ct();
     let volume_bytes: u64 = spec.dims.iter().map(|n| u64::from(*n)).product::<u64>() * 2;
     let mut figures = Vec::new();
-    for query in ["?backend=webgpu", "?backend=webgl2", "?backend=cpu"] {
+    for query in ["", "?backend=webgpu", "?backend=webgl2", "?backend=cpu"] {
         // Through no proxy: it would be a third process on two cores.
         let b = Bench::start(Options { proxy: false, ..Options::default() })?;
         let paths = b.write_series(&spec)?;
@@ -106,7 +109,7 @@ fn measure() -> Result<Value, Error> {
             std::thread::sleep(Duration::from_millis(500));
             match run(&b, &paths, query) {
                 Ok(value) => figures.push(value),
-                Err(error) => figures.push(json!({ "backend": query, "failed": error.to_string() })),
+                Err(error) => figures.push(json!({ "query": query, "failed": error.to_string() })),
             }
         }
     }

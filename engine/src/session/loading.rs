@@ -13,6 +13,8 @@ use crate::{link, picture, summary};
 /// A series whose slices arrive or have arrived.
 pub struct Loaded {
     pub series: SeriesId,
+    /// Tells volumes of one series apart: it is loaded again when files are added to it.
+    pub epoch: u32,
     pub loader: VolumeLoader<BrowserFile>,
     pub done: u32,
     pub total: u32,
@@ -21,6 +23,8 @@ pub struct Loaded {
     /// What the overlay of a panel colours by.
     pub labels: Option<Labels>,
     told_ms: f64,
+    /// False while it was begun before the page asked, and told already.
+    asked_for: bool,
 }
 
 impl Loaded {
@@ -33,11 +37,22 @@ impl Session {
     /// Brings a series to the front, or starts to load it.
     pub(super) fn load(&mut self, series: SeriesId) {
         if let Some(at) = self.loaded.iter().position(|l| l.series == series) {
-            let loaded = self.loaded.remove(at);
+            let mut loaded = self.loaded.remove(at);
+            let known = std::mem::replace(&mut loaded.asked_for, true);
             self.loaded.push(loaded);
-            self.announce(self.loaded.len() - 1);
+            if known {
+                self.announce(self.loaded.len() - 1);
+            }
             return;
         }
+        self.begin(series);
+        if let Some(loaded) = self.loaded.iter_mut().find(|l| l.series == series) {
+            loaded.asked_for = true;
+        }
+    }
+
+    /// Makes room for a series and tells the page; its slices arrive one by one.
+    pub(super) fn begin(&mut self, series: SeriesId) {
         let (Some(catalog), Some(index)) = (&self.catalog, self.index_of(series)) else { return };
         // The volume of a series that nobody looks at any more makes room.
         let scene = &self.scene;
@@ -45,8 +60,18 @@ impl Session {
         match catalog.loader(index) {
             Ok(loader) => {
                 let total = loader.total() as u32;
-                let (placed, labels) = (Vec::new(), None);
-                self.loaded.push(Loaded { series, loader, done: 0, total, placed, labels, told_ms: 0.0 });
+                self.begun += 1;
+                self.loaded.push(Loaded {
+                    series,
+                    epoch: self.begun,
+                    loader,
+                    done: 0,
+                    total,
+                    placed: Vec::new(),
+                    labels: None,
+                    told_ms: 0.0,
+                    asked_for: false,
+                });
                 self.announce(self.loaded.len() - 1);
             }
             Err(error) => link::problem(&error.to_string()),
@@ -94,6 +119,8 @@ impl Session {
             let failures = loaded.loader.failures().to_vec();
             if let Some(catalog) = self.catalog.as_mut().filter(|_| !failures.is_empty()) {
                 catalog.refuse(&failures);
+                // The account that the page shows has changed.
+                self.tell_catalog();
             }
             let loaded = &self.loaded[at];
             if let Some(waiting) = self.unpictured_alone.iter().position(|s| *s == loaded.series) {
@@ -107,9 +134,8 @@ impl Session {
 
     /// One thumbnail, from one slice. False: there is none to make.
     pub(super) fn picture_step(&mut self) -> bool {
-        let Some(index) = self.unpictured.pop_front() else { return false };
-        let Some(catalog) = &self.catalog else { return true };
-        let series = SeriesId(self.first_id + index as u32);
+        let Some(series) = self.unpictured.pop_front() else { return false };
+        let (Some(catalog), Some(index)) = (&self.catalog, self.index_of(series)) else { return true };
         if let Ok(Some(thumbnail)) = catalog.thumbnail(index, picture::SIDE_PX) {
             picture::send(series, thumbnail);
         } else if let Some(loaded) = self.loaded.iter().find(|l| l.series == series && l.complete()) {

@@ -21,6 +21,11 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// Forgets candidates of a series that is not among these: it is gone, or has got more slices.
+    pub fn keep(&mut self, same: &[SeriesId]) {
+        self.kept = self.kept.take().filter(|(series, _)| same.contains(series));
+    }
+
     /// Forgets candidates of series that are gone.
     pub fn forget(&mut self) {
         *self = Self::default();
@@ -93,7 +98,7 @@ impl Session {
         if let Some(Canvas::Gpu(canvas)) = &mut self.canvas
             // The twin is faster than a GPU that a processor plays; asked for by name it is used all the same.
             && (!canvas.gpu.is_software() || self.force == Some(Backend::WebGpu))
-            && let Some(outcome) = canvas.score(&input, task).await
+            && let Some(outcome) = canvas.score(&input, task, self.loaded[at].epoch).await
         {
             match outcome {
                 Ok(report) => return Ok((report, at)),
