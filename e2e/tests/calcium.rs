@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use e2e::{Bench, Key, Options};
+use e2e::{Bench, Button, Key, Options};
 use phantom::cardiac;
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit, Plane, View, Viewport};
 use serde_json::{Value, json};
@@ -60,8 +60,8 @@ fn row(b: &Bench, vessel: &str) -> (f64, f64) {
     (b.number(&id, "agatston").unwrap(), b.number(&id, "lesions").unwrap())
 }
 
-/// Shows the slice of a point and presses on it.
-fn press_on(b: &Bench, world: DVec3) {
+/// Shows the slice of a point; where the point is on the page then, in pixels of the axial panel per mm.
+fn show(b: &Bench, world: DVec3) -> ((f64, f64), f64) {
     let slice = grid().voxel_at(world).unwrap()[2] + 1;
     let set = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
                e.dispatchEvent(new Event('input', { bubbles: true }))";
@@ -73,7 +73,16 @@ fn press_on(b: &Bench, world: DVec3) {
     view.step_slices(&grid(), -1e6);
     view.step_slices(&grid(), f64::from(slice) - 1.0);
     let at = view.screen_from_world(&grid(), viewport).transform_point3(world);
-    b.click_at(((rect.x + at.x).round() as i64, (rect.y + at.y).round() as i64)).unwrap();
+    ((rect.x + at.x, rect.y + at.y), 1.0 / view.world_per_px)
+}
+
+fn whole((x, y): (f64, f64)) -> (i64, i64) {
+    (x.round() as i64, y.round() as i64)
+}
+
+fn press_on(b: &Bench, world: DVec3) {
+    let (at, _) = show(b, world);
+    b.click_at(whole(at)).unwrap();
 }
 
 /// Gives every calcification to its vessel, by mouse and keys.
@@ -187,6 +196,8 @@ fn the_sample_is_scored_assigned_kept_and_opened_again() {
         all.contains("Agatston score") && all.contains("LAD") && all.contains("Research use only"),
         "{all}"
     );
+    let png = kept(&b, "picture-png", "isocenter.png");
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000, "{} bytes", png.len());
     println!("assigned after {assigned_s:.1} s, {} bytes of PDF", pdf.len());
 
     // A fresh page, the saved report: the same table without a click on the picture.
@@ -250,6 +261,72 @@ fn threshold_undo_and_keys_work_without_a_mouse() {
         "document.body.innerText.includes('no calcium at this point')",
     )
     .unwrap();
+    b.expect_calm().unwrap();
+}
+
+/// Scalpel, box, ball and region by mouse; each is a step that one undo takes back.
+#[test]
+fn lesions_are_cut_boxed_and_rubbed_out() {
+    let b = Bench::start(Options::default()).unwrap();
+    b.open_ready("?backend=cpu").unwrap();
+    let (truth, _) = open_sample(&b);
+    let rca = Bench::id("calcium-rca");
+    let lesions = |n: u32| format!("document.querySelector('{rca}')?.dataset.lesions === '{n}'");
+    let lesion = truth.lesions.iter().find(|l| l.vessel == "RCA" && l.note.contains("long plaque")).unwrap();
+    let centre = DVec3::from(lesion.centre_mm);
+    focus(&b, "panel-axial");
+    b.keys(&[Key::Char('4')]).unwrap();
+    press_on(&b, centre);
+    answered(&b, "the long plaque", &lesions(1));
+    let whole_score = row(&b, "RCA").0;
+
+    // Across its middle: two lesions, the same score.
+    b.click("hand-cut").unwrap();
+    let (at, px_per_mm) = show(&b, centre);
+    let reach = 8.0 * px_per_mm;
+    b.drag(Button::Left, whole((at.0 + 0.3, at.1 - reach)), whole((at.0 + 0.3, at.1 + reach))).unwrap();
+    answered(&b, "two parts", &lesions(2));
+    assert!(close(row(&b, "RCA").0, whole_score), "{} {whole_score}", row(&b, "RCA").0);
+
+    // Rubbed out: nothing is left of it.
+    b.click("hand-erase").unwrap();
+    b.drag(Button::Left, whole(at), whole((at.0 + 12.0 * px_per_mm, at.1))).unwrap();
+    answered(&b, "nothing left", &lesions(0));
+    b.click("calcium-undo").unwrap();
+    answered(&b, "both parts again", &lesions(2));
+    b.click("calcium-undo").unwrap();
+    answered(&b, "one lesion again", &lesions(1));
+
+    // A box around it in the projection takes it away, through all slices.
+    focus(&b, "panel-axial");
+    b.keys(&[Key::Char('0')]).unwrap();
+    b.click("hand-box").unwrap();
+    let slab = b.rect("panel-slab").unwrap();
+    b.drag(Button::Left, slab.at(0.02, 0.2), slab.at(0.98, 0.7)).unwrap();
+    answered(&b, "taken away", &lesions(0));
+    b.click("calcium-undo").unwrap();
+    answered(&b, "back", &lesions(1));
+
+    // The region's upper edge is pulled below the lesion: it does not count any more.
+    b.click("hand-region").unwrap();
+    let panel = b.rect("panel-axial").unwrap();
+    let fields = "document.querySelector('[data-testid=calcium-settings]').open = true";
+    b.driver().run(fields, &[]).unwrap();
+    let first_row = || {
+        let value = "return document.querySelector('[data-testid=region-first-row]').value";
+        b.driver().run(value, &[]).unwrap().as_str().unwrap().parse::<f64>().unwrap()
+    };
+    let before = first_row();
+    // Rows are 0.65625 mm apart; the edge lies before the first one that counts.
+    let row_mm = |row: f64| cardiac::ORIGIN_MM[1] + (row - 1.5) * cardiac::PIXEL_MM;
+    let edge_y = at.1 + (row_mm(before) - centre.y) * px_per_mm;
+    let x = panel.x + 0.5 * panel.width;
+    b.drag(Button::Left, whole((x, edge_y)), whole((x, at.1 + reach))).unwrap();
+    answered(&b, "outside of the region", &lesions(0));
+    assert!(first_row() > before + 10.0, "{} {before}", first_row());
+    b.click("calcium-undo").unwrap();
+    answered(&b, "inside again", &lesions(1));
+    assert_eq!(first_row(), before);
     b.expect_calm().unwrap();
 }
 

@@ -53,7 +53,11 @@ impl Ctx {
 /// Every slice of a series has arrived: what was made for scoring is scored.
 pub fn offered(ctx: Ctx, series: SeriesId, info: &VolumeInfo) {
     let (open, known, shown) = ctx.workspace.with_untracked(|w| {
-        (w.calcium_open, w.desks.contains_key(&series), w.active_panel().is_some_and(|p| p.series == series))
+        (
+            w.desk().is_some(),
+            w.desks.contains_key(&series),
+            w.active_panel().is_some_and(|p| p.series == series),
+        )
     });
     match &info.calcium {
         // On a narrow page the reading is a drawer over the picture; the reader opens it.
