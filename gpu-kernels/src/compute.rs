@@ -4,11 +4,12 @@
 //! error of that call, so that a caller can fall back to the twin.
 
 use std::borrow::Cow;
+use std::future::Future;
 
 use wgpu::BufferUsages;
 
 use crate::gpu::Gpu;
-use crate::readback::{ReadbackError, read_mapped};
+use crate::readback::{Mapping, ReadbackError};
 
 /// Threads of a workgroup in all compute kernels: `GROUP` in `shaders/shared/scan.wgsl`.
 pub(crate) const GROUP: u32 = 256;
@@ -80,15 +81,70 @@ pub enum ComputeError {
 
 /// Does `work`, which must not wait, and returns what the device had against it.
 pub(crate) async fn guarded<T>(gpu: &Gpu, work: impl FnOnce() -> T) -> Result<T, ComputeError> {
+    let (done, faults) = watched(gpu, work);
+    faults.await?;
+    Ok(done)
+}
+
+/// The result of `work`, and what the device will have to say about it.
+fn watched<T, F: FnOnce() -> T>(
+    gpu: &Gpu,
+    work: F,
+) -> (T, impl Future<Output = Result<(), ComputeError>> + use<T, F>) {
     let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
     let done = work();
     // Both are popped before the first wait: scopes of others must not come in between.
     let (validation, memory) = (validation.pop(), memory.pop());
-    match validation.await.or(memory.await) {
-        Some(error) => Err(ComputeError::Refused(error.to_string())),
-        None => Ok(done),
-    }
+    let faults = async {
+        match validation.await.or(memory.await) {
+            Some(error) => Err(ComputeError::Refused(error.to_string())),
+            None => Ok(()),
+        }
+    };
+    (done, faults)
+}
+
+/// A part of a buffer: first word, number of words.
+pub(crate) type Part = (wgpu::Buffer, u64, u64);
+
+/// Does `work`, which must not wait, and reads parts of buffers: the browser answers once for both.
+pub(crate) async fn read_after<T, const N: usize>(
+    gpu: &Gpu,
+    work: impl FnOnce() -> (T, [Part; N]),
+) -> Result<(T, [Vec<u32>; N]), ComputeError> {
+    let ((done, mapping, counts), faults) = watched(gpu, || {
+        let (done, parts) = work();
+        let total: u64 = parts.iter().map(|(_, _, words)| words * 4).sum();
+        let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read-back"),
+            size: total.max(4),
+            usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        });
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        for (from, first, words) in &parts {
+            if *words > 0 {
+                encoder.copy_buffer_to_buffer(from, first * 4, &buffer, at, words * 4);
+            }
+            at += words * 4;
+        }
+        gpu.queue.submit([encoder.finish()]);
+        let mapping = Mapping::begin(&buffer, buffer.size());
+        (done, mapping, parts.map(|(_, _, words)| words as usize))
+    });
+    let bytes = mapping.finish(gpu).await;
+    // Why nothing came back is better told by what the device refused.
+    faults.await?;
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes?);
+    let mut rest = words.as_slice();
+    let parts = counts.map(|n| {
+        let (own, after) = rest.split_at(n);
+        rest = after;
+        own.to_vec()
+    });
+    Ok((done, parts))
 }
 
 /// The entry points of one shader.
@@ -184,39 +240,4 @@ pub(crate) fn fill(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) 
         last[..bytes.len() - whole].copy_from_slice(&bytes[whole..]);
         gpu.queue.write_buffer(buffer, offset + whole as u64, &last);
     }
-}
-
-/// Parts of buffers, each as words.
-pub(crate) async fn read_words<const N: usize>(
-    gpu: &Gpu,
-    parts: [(&wgpu::Buffer, u64, u64); N],
-) -> Result<[Vec<u32>; N], ComputeError> {
-    let sizes = parts.map(|(_, _, words)| words * 4);
-    let total: u64 = sizes.iter().sum();
-    let buffer = guarded(gpu, || {
-        let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("read-back"),
-            size: total.max(4),
-            usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let mut at = 0;
-        for ((from, first, _), size) in parts.iter().zip(sizes) {
-            if size > 0 {
-                encoder.copy_buffer_to_buffer(from, first * 4, &buffer, at, size);
-            }
-            at += size;
-        }
-        gpu.queue.submit([encoder.finish()]);
-        buffer
-    });
-    let bytes = read_mapped(gpu, &buffer.await?, total.max(4)).await?;
-    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
-    let mut rest = words.as_slice();
-    Ok(parts.map(|(_, _, n)| {
-        let (own, after) = rest.split_at(n as usize);
-        rest = after;
-        own.to_vec()
-    }))
 }

@@ -24,16 +24,34 @@ pub(crate) async fn read_mapped(
     buffer: &wgpu::Buffer,
     size: u64,
 ) -> Result<Vec<u8>, ReadbackError> {
-    let (sender, mut receiver) = oneshot::channel();
-    buffer.map_async(wgpu::MapMode::Read, 0..size, move |result| {
-        // The receiver lives until this function returns; if it is gone nobody wants the answer.
-        let _ = sender.send(result);
-    });
-    let answer = wait(gpu, &mut receiver).await?;
-    answer.map_err(|e| ReadbackError::Map(e.to_string()))?;
-    let bytes = buffer.get_mapped_range(0..size).map_err(|e| ReadbackError::Map(e.to_string()))?.to_vec();
-    buffer.unmap();
-    Ok(bytes)
+    Mapping::begin(buffer, size).finish(gpu).await
+}
+
+/// A buffer that was asked for: what the device has against it shows when it is asked, not when it answers.
+pub(crate) struct Mapping {
+    buffer: wgpu::Buffer,
+    size: u64,
+    receiver: oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Mapping {
+    pub(crate) fn begin(buffer: &wgpu::Buffer, size: u64) -> Self {
+        let (sender, receiver) = oneshot::channel();
+        buffer.map_async(wgpu::MapMode::Read, 0..size, move |result| {
+            // The receiver lives until the end of `finish`; if it is gone nobody wants the answer.
+            let _ = sender.send(result);
+        });
+        Self { buffer: buffer.clone(), size, receiver }
+    }
+
+    pub(crate) async fn finish(mut self, gpu: &Gpu) -> Result<Vec<u8>, ReadbackError> {
+        let answer = wait(gpu, &mut self.receiver).await?;
+        answer.map_err(|e| ReadbackError::Map(e.to_string()))?;
+        let mapped = self.buffer.get_mapped_range(0..self.size);
+        let bytes = mapped.map_err(|e| ReadbackError::Map(e.to_string()))?.to_vec();
+        self.buffer.unmap();
+        Ok(bytes)
+    }
 }
 
 impl Gpu {

@@ -91,14 +91,24 @@ var<workgroup> marked: array<atomic<u32>, 256>;
 fn mark(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     atomicStore(&marked[local], 0u);
     workgroupBarrier();
+    let bit = local % 32u;
+    let row_width = u32(params.dims.w) * 32u;
+    // Divided once; every round goes on by eight words.
+    var voxel = voxel_of(group.x * GROUP + local / 32u) + vec3<u32>(bit, 0u, 0u);
     for (var round = 0u; round < 32u; round++) {
         let slot = round * 8u + local / 32u;
-        let word = group.x * GROUP + slot;
-        if word < params.words {
-            let bit = local % 32u;
-            let voxel = voxel_of(word) + vec3<u32>(bit, 0u, 0u);
-            if voxel.x < u32(params.dims.x) && is_candidate(load(voxel)) {
+        if group.x * GROUP + slot < params.words && voxel.x < u32(params.dims.x) {
+            if is_candidate(load(voxel)) {
                 atomicOr(&marked[slot], 1u << bit);
+            }
+        }
+        voxel.x += 256u;
+        while voxel.x >= row_width {
+            voxel.x -= row_width;
+            voxel.y += 1u;
+            if voxel.y == u32(params.dims.y) {
+                voxel.y = 0u;
+                voxel.z += 1u;
             }
         }
     }

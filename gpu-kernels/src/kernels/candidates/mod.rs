@@ -13,7 +13,7 @@ pub use cases::{Case, cases};
 pub(crate) use check::check;
 
 use crate::compare::Tolerance;
-use crate::compute::{Budget, ComputeError, GROUP, Program, fill, guarded, read_words, storage, uniform};
+use crate::compute::{Budget, ComputeError, GROUP, Program, fill, guarded, read_after, storage, uniform};
 use crate::gpu::Gpu;
 use crate::volume::{GpuVolume, Layout, VoxelFormat};
 
@@ -247,8 +247,9 @@ impl Table {
     pub async fn read(&self, gpu: &Gpu) -> Result<HostTable, ComputeError> {
         let n = u64::from(self.voxel_count);
         let key_words = if self.wide { n } else { n.div_ceil(2) };
-        let parts = [(&self.runs, 0, u64::from(self.run_count) * 2), (&self.keys, 0, key_words)];
-        let [runs, keys] = read_words(gpu, parts).await?;
+        let parts =
+            [(self.runs.clone(), 0, u64::from(self.run_count) * 2), (self.keys.clone(), 0, key_words)];
+        let ((), [runs, keys]) = read_after(gpu, || ((), parts)).await?;
         let keys = if self.wide {
             Keys::I32(bytemuck::cast_vec(keys))
         } else {
@@ -360,7 +361,7 @@ impl Candidates {
             let (value, limit) = (u64::from(words_per_row), self.slab_words);
             return Err(ComputeError::TooLarge { what: "words per row", value, limit });
         }
-        let (slabs, tiles, tile_count) = guarded(gpu, || {
+        let ((slabs, tiles), [totals]) = read_after(gpu, || {
             let slabs = self.slabs(gpu, dims, params, rows_per_slab, allowed);
             let tile_count: u32 = slabs.iter().map(|s| s.tiles).sum();
             let tiles = storage(gpu, "tiles", (u64::from(tile_count) + 1) * 8);
@@ -379,10 +380,10 @@ impl Candidates {
             program.dispatch(gpu, &mut pass, "scan", 1, &bound);
             drop(pass);
             gpu.queue.submit([encoder.finish()]);
-            (slabs, tiles, tile_count)
+            let totals = (tiles.clone(), u64::from(tile_count) * 2, 2);
+            ((slabs, tiles), [totals])
         })
         .await?;
-        let [totals] = read_words(gpu, [(&tiles, u64::from(tile_count) * 2, 2)]).await?;
         let counts = [totals[0], totals[1], 0];
         let most = u64::from(dims[0]) * u64::from(rows);
         for (what, got) in [("runs", counts[0]), ("candidates", counts[1])] {

@@ -14,7 +14,7 @@ pub(crate) use check::check;
 
 use super::candidates::Table;
 use crate::compare::Tolerance;
-use crate::compute::{Budget, ComputeError, GROUP, Program, fill, guarded, read_words, storage, uniform};
+use crate::compute::{Budget, ComputeError, GROUP, Program, fill, guarded, read_after, storage, uniform};
 use crate::gpu::Gpu;
 
 /// Whole numbers, equal whatever the order of threads.
@@ -119,10 +119,10 @@ impl Labels {
     /// Pieces in raster order, and for each component the first component of its lesion.
     pub async fn read(&self, gpu: &Gpu) -> Result<(Vec<Piece>, Vec<u32>), ComputeError> {
         let parts = [
-            (&self.pieces, 0, u64::from(self.piece_count) * 4),
-            (&self.lesions, 0, u64::from(self.component_count)),
+            (self.pieces.clone(), 0, u64::from(self.piece_count) * 4),
+            (self.lesions.clone(), 0, u64::from(self.component_count)),
         ];
-        let [pieces, lesions] = read_words(gpu, parts).await?;
+        let ((), [pieces, lesions]) = read_after(gpu, || ((), parts)).await?;
         Ok((bytemuck::cast_slice(&pieces).to_vec(), lesions))
     }
 }
@@ -191,15 +191,16 @@ impl Components {
             max_steps: self.max_steps,
             tile_count: run_tiles,
         };
-        let (pieces, lesions, state) = guarded(gpu, || {
+        let ((pieces, lesions), [state]) = read_after(gpu, || {
             let words = |label, n: u64| storage(gpu, label, n * 4);
             let pieces = words("pieces", u64::from(capacity) * 4);
             let parents = words("parents", u64::from(capacity));
             let lesions = words("lesions", u64::from(capacity));
             let state = words("state", 4);
             let tiles = words("tiles", (u64::from(run_tiles.max(piece_tiles)) + 1) * 2);
+            let read = [(state.clone(), 0, 4)];
             if runs == 0 {
-                return (pieces, lesions, state);
+                return ((pieces, lesions), read);
             }
             let over_runs = uniform(gpu, &params);
             let over_pieces = uniform(gpu, &Params { tile_count: piece_tiles, ..params });
@@ -229,10 +230,9 @@ impl Components {
             }
             drop(pass);
             gpu.queue.submit([encoder.finish()]);
-            (pieces, lesions, state)
+            ((pieces, lesions), read)
         })
         .await?;
-        let [state] = read_words(gpu, [(&state, 0, 4)]).await?;
         let [piece_count, component_count, status, voxel_count] = [state[0], state[1], state[2], state[3]];
         if status & OVERFLOW != 0 {
             let value = u64::from(piece_count);

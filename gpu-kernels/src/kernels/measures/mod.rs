@@ -14,7 +14,7 @@ pub use check::{Case, cases};
 use super::candidates::Table;
 use super::components::{Labels, Piece};
 use crate::compare::Tolerance;
-use crate::compute::{Budget, ComputeError, GROUP, Program, guarded, read_words, storage, uniform};
+use crate::compute::{Budget, ComputeError, GROUP, Program, read_after, storage, uniform};
 use crate::gpu::Gpu;
 
 /// Whole numbers; a sum of floats is rounded once, after it is known exactly.
@@ -144,7 +144,7 @@ impl Measures {
             piece_count: pieces,
             flags: flag(table.wide(), WIDE) | flag(table.negative(), NEGATIVE),
         };
-        let (records, limbs) = guarded(gpu, || {
+        let ((), [records, limbs, lesions, pieces]) = read_after(gpu, || {
             let records = storage(gpu, "records", count * RECORD * 4);
             let limbs = storage(gpu, "limbs", count * limb_words * 4);
             let params = uniform(gpu, &params);
@@ -155,16 +155,15 @@ impl Measures {
             self.program.dispatch(gpu, &mut pass, "measure", pieces.div_ceil(GROUP), &bound);
             drop(pass);
             gpu.queue.submit([encoder.finish()]);
-            (records, limbs)
+            let parts = [
+                (records, 0, count * RECORD),
+                (limbs, 0, count * limb_words),
+                (labels.lesions.clone(), 0, count),
+                (labels.pieces.clone(), 0, if with_pieces { u64::from(pieces) * 4 } else { 0 }),
+            ];
+            ((), parts)
         })
         .await?;
-        let parts = [
-            (&records, 0, count * RECORD),
-            (&limbs, 0, count * limb_words),
-            (&labels.lesions, 0, count),
-            (&labels.pieces, 0, if with_pieces { u64::from(pieces) * 4 } else { 0 }),
-        ];
-        let [records, limbs, lesions, pieces] = read_words(gpu, parts).await?;
         let sums = limbs.chunks_exact(LIMBS as usize).map(exact::round).chain(std::iter::repeat(0.0));
         let components: Vec<Measure> =
             records.chunks_exact(RECORD as usize).zip(sums).map(|(r, sum)| measure(r, sum, table)).collect();
