@@ -172,16 +172,17 @@ fn clippy_wasm(closing: &mut Vec<String>) -> Result<Verdict, String> {
     // Tests of the other crates are for machines: they need files and threads.
     let mut tests =
         cargo(&["clippy", "--locked", "--keep-going", "--target", "wasm32-unknown-unknown", "--tests"]);
-    for name in tested_in_a_browser() {
+    for (name, _) in tested_in_a_browser() {
         tests.args(["--package", name]);
     }
     passed(step(tests.args(["--", "-D", "warnings"]), closing))
 }
 
-/// Crates with a webdriver.json have tests that only a browser can run.
-fn tested_in_a_browser() -> Vec<&'static str> {
-    let driven = |name: &&str| places::root().join(name).join("webdriver.json").is_file();
-    WASM_CRATES.into_iter().filter(driven).collect()
+/// Crates with a webdriver.json have tests that only a browser can run: their names and folders.
+fn tested_in_a_browser() -> Vec<(&'static str, String)> {
+    let folders = |name: &'static str| [(name, name.to_owned()), (name, format!("analysis/{name}"))];
+    let driven = |(_, folder): &(&str, String)| places::root().join(folder).join("webdriver.json").is_file();
+    WASM_CRATES.into_iter().flat_map(folders).filter(driven).collect()
 }
 
 fn deny(closing: &mut Vec<String>) -> Result<Verdict, String> {
@@ -206,12 +207,12 @@ fn wasm(closing: &mut Vec<String>) -> Result<Verdict, String> {
         return Err("no crate has a webdriver.json: the browser tests are gone".into());
     }
     let driver = shell::find("chromedriver").ok_or("chromedriver is missing: install chromium-driver")?;
-    for name in crates {
+    for (_, folder) in crates {
         let mut command = shell::command("wasm-pack");
         // The tools are there in the locked version; wasm-pack would download another build.
         command.args(["test", "--mode", "no-install", "--headless", "--chrome", "--chromedriver"]);
         // What follows the crate is cargo's.
-        command.arg(&driver).args([name, "--locked"]);
+        command.arg(&driver).args([folder.as_str(), "--locked"]);
         step(command.env("WASM_BINDGEN_TEST_TIMEOUT", "300"), closing)?;
     }
     Ok(Verdict::Passed)

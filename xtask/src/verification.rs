@@ -40,7 +40,8 @@ pub fn write() -> Result<(), String> {
     let output = |words: &[&str]| shell::output(shell::command("git").args(words));
     let mut commit = output(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned();
     // Only what the numbers come from: the report itself is about to change.
-    let changed = output(&["status", "--porcelain", "--", "analysis", "imaging", "scene", "phantom"])?;
+    let sources = ["analysis", "imaging", "scene", "phantom", "gpu-kernels", "shaders"];
+    let changed = output(&[&["status", "--porcelain", "--"][..], &sources].concat())?;
     if !changed.trim().is_empty() {
         commit.push('+');
     }

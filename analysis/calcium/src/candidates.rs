@@ -189,6 +189,7 @@ impl Filter {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 #[cfg(test)]
 mod tests {
     use imaging::volume::Rescale;

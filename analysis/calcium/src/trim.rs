@@ -74,6 +74,7 @@ impl Candidates {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 #[cfg(test)]
 mod tests {
     use imaging::{Volume, Voxels};

@@ -2,6 +2,7 @@
 //!
 //! Their number and size follow from how they are drawn, so nothing has to be trusted here.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -2,6 +2,7 @@
 //!
 //! Each step is compared with the same thing done the plain way, voxel by voxel.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

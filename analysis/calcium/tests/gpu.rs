@@ -2,6 +2,7 @@
 //!
 //! The CPU's numbers are compared with other people's elsewhere (`qrm.rs`, `random_bank.rs`).
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -11,6 +12,7 @@ use calcium::{
     CONVENTIONS, Candidates, Connectivity, Convention, Edit, Effort, LOWEST_THRESHOLD_HU, MinimumArea,
     Reading, Region, Request, Session, Vessel,
 };
+use common::apart::apart;
 use common::{bank, gpu as on, shapes};
 use gpu_kernels::{Budget, ComputeError, Gpu, wgpu};
 use imaging::{Volume, Voxels};
@@ -32,7 +34,7 @@ fn the_bank_scores_alike() {
         let got = on::rescore(&gpu, &scorer, &input, &table, &case.request, &case.reading());
         let want = calcium::rescore(&input, &want, &case.request, &case.reading(), &|| 0.0).unwrap();
         components += got.components.len();
-        match on::apart(&got, &want) {
+        match apart(&got, &want) {
             Ok(off) if matches!(case.volume.voxels, Voxels::F32(_)) => floats = floats.max(off),
             Ok(off) => worst = worst.max(off),
             Err(difference) => panic!("{what}: {difference}"),
@@ -106,7 +108,7 @@ fn what_breaks_labellers_scores_alike() {
             let on_gpu = on::rescore(&gpu, &scorer, &input, &table, &request, &Reading::default());
             assert_eq!(on_gpu.components.len(), want, "{name} {connectivity:?}");
             let on_cpu = common::score(&volume, &request, &Reading::default());
-            assert_eq!(on::apart(&on_gpu, &on_cpu), Ok(0.0), "{name} {connectivity:?}");
+            assert_eq!(apart(&on_gpu, &on_cpu), Ok(0.0), "{name} {connectivity:?}");
         }
     }
     record(
@@ -150,7 +152,7 @@ fn a_slider_and_slabs_change_nothing_but_the_threshold() {
             let reading = Reading { effort, ..Reading::default() };
             let got = on::rescore(&gpu, &scorer, &input, &table, &request, &reading);
             let want = calcium::rescore(&input, &want, &request, &reading, &|| 0.0).unwrap();
-            assert_eq!(on::apart(&got, &want), Ok(0.0), "{threshold_hu} {effort:?}");
+            assert_eq!(apart(&got, &want), Ok(0.0), "{threshold_hu} {effort:?}");
         }
     }
 }
@@ -187,7 +189,7 @@ fn what_a_reader_did_counts_alike() {
     assert!(host.len() < table.host().len() && *trimmed.host() == host);
     let got = on::rescore(&gpu, &scorer, &input, &trimmed, &request, &reading);
     let want = calcium::rescore(&input, &host, &request, &reading, &|| 0.0).unwrap();
-    assert_eq!(on::apart(&got, &want), Ok(0.0));
+    assert_eq!(apart(&got, &want), Ok(0.0));
     let vessels = got.vessels.iter().filter(|v| v.sums.agatston > 0.0).count();
     assert!(vessels >= 2 && got.total.agatston > 0.0, "the edits must do something: {vessels}");
     let marked = scorer.components(&gpu, &input, &trimmed, &request, &reading.assignment);
@@ -206,7 +208,7 @@ fn a_planted_difference_is_found() {
     let request = open_request(Connectivity::Eight);
     let on_cpu = common::score(&volume, &request, &Reading::default());
     let on_gpu = on::rescore(&gpu, &scorer, &input, &table, &request, &Reading::default());
-    assert_eq!(on::apart(&on_gpu, &on_cpu), Ok(0.0));
+    assert_eq!(apart(&on_gpu, &on_cpu), Ok(0.0));
     let mut voxels = on_gpu.clone();
     voxels.components[3].voxels += 1;
     let mut mean = on_gpu.clone();
@@ -214,7 +216,7 @@ fn a_planted_difference_is_found() {
     let mut fewer = on_gpu.clone();
     fewer.components.pop();
     for planted in [voxels, mean, fewer] {
-        assert!(on::apart(&planted, &on_cpu).is_err());
+        assert!(apart(&planted, &on_cpu).is_err());
     }
 }
 
@@ -301,6 +303,6 @@ fn a_large_volume_needs_only_default_limits() {
     let request = open_request(Connectivity::Eight);
     let on_gpu = on::rescore(&gpu, &scorer, &input, &table, &request, &Reading::default());
     let on_cpu = common::score(&volume, &request, &Reading::default());
-    assert_eq!(on::apart(&on_gpu, &on_cpu), Ok(0.0));
+    assert_eq!(apart(&on_gpu, &on_cpu), Ok(0.0));
     assert!(on_gpu.components.len() > 10_000, "{}", on_gpu.components.len());
 }

@@ -1,6 +1,7 @@
 //! The score does not depend on how a patient lies in the arrays: flips, quarter turns, order of files,
 //! encoding, and the number of times it is computed.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

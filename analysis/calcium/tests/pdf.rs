@@ -1,5 +1,6 @@
 //! The PDF says what the report says, in text that can be taken out again.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -2,6 +2,7 @@
 //!
 //! `expected_large_rep1.csv` holds what FQM (van Praagh 2021) gives for the inserts.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -9,6 +10,7 @@ mod common;
 use calcium::{
     CONVENTIONS, Connectivity, Convention, Input, MinimumArea, Reading, Report, Request, ScoredComponent,
 };
+use common::apart::apart;
 use common::gpu as on;
 use imaging::disk::files_under;
 use testbed::verification::{Row, record};
@@ -77,7 +79,7 @@ fn nine_inserts_score_as_published() {
     let on_gpu = |convention| on::rescore(&gpu, &scorer, &input, &table, &request(convention), &reading);
     prove("calcium-gpu-qrm", "calcium, GPU", &expected, &on_gpu);
     for convention in CONVENTIONS {
-        assert_eq!(on::apart(&on_gpu(convention), &on_cpu(convention)), Ok(0.0), "{}", convention.name);
+        assert_eq!(apart(&on_gpu(convention), &on_cpu(convention)), Ok(0.0), "{}", convention.name);
     }
 }
 

@@ -3,6 +3,7 @@
 //! The volumes are made here, `reference/score.py` scores them in a virtual environment that this test makes
 //! below the target folder, and everything is compared: integers exactly, scores to 1e-9.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -1,5 +1,6 @@
 //! What is not scored, and what a reader is told about what is.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod common;

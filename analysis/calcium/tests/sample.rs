@@ -3,6 +3,7 @@
 //! The truth is analytic and the voxels have noise and partial volume, so volumes are compared within what
 //! those two explain; numbers of lesions, vessels and conventions are compared exactly.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -6,7 +6,11 @@ use calcium::{CONVENTIONS, Connectivity, Convention, MinimumArea, Reading, Reque
 use imaging::header::Acquisition;
 use imaging::volume::{Padding, Rescale};
 use imaging::{Volume, Voxels};
-use phantom::random::Random;
+
+// Not through the crate, which does not run in a browser.
+#[path = "../../../../phantom/src/random.rs"]
+mod random;
+use random::Random;
 
 /// What is special about a volume.
 pub const KINDS: [&str; 14] = [

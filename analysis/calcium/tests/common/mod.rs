@@ -2,7 +2,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may panic")]
 
+pub mod apart;
 pub mod bank;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod gpu;
 pub mod shapes;
 
