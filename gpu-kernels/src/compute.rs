@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::ops::Deref;
 
 use wgpu::BufferUsages;
 
@@ -108,20 +109,21 @@ fn watched<T, F: FnOnce() -> T>(
 /// A part of a buffer: first word, number of words.
 pub(crate) type Part = (wgpu::Buffer, u64, u64);
 
-/// Does `work`, which must not wait, and reads parts of buffers: the browser answers once for both.
+/// Does `work`, which must not wait, and reads parts of buffers: the browser answers once for both. What `work`
+/// made and is to be read has to be part of what it returns, or it is gone before it is read.
 pub(crate) async fn read_after<T, const N: usize>(
     gpu: &Gpu,
     work: impl FnOnce() -> (T, [Part; N]),
 ) -> Result<(T, [Vec<u32>; N]), ComputeError> {
-    let ((done, mapping, counts), faults) = watched(gpu, || {
+    let ((done, buffer, mapping, counts), faults) = watched(gpu, || {
         let (done, parts) = work();
         let total: u64 = parts.iter().map(|(_, _, words)| words * 4).sum();
-        let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        let buffer = Held(gpu.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("read-back"),
             size: total.max(4),
             usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
             mapped_at_creation: false,
-        });
+        }));
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         let mut at = 0;
         for (from, first, words) in &parts {
@@ -132,9 +134,10 @@ pub(crate) async fn read_after<T, const N: usize>(
         }
         gpu.queue.submit([encoder.finish()]);
         let mapping = Mapping::begin(&buffer, buffer.size());
-        (done, mapping, parts.map(|(_, _, words)| words as usize))
+        (done, buffer, mapping, parts.map(|(_, _, words)| words as usize))
     });
     let bytes = mapping.finish(gpu).await;
+    drop(buffer);
     // Why nothing came back is better told by what the device refused.
     faults.await?;
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes?);
@@ -207,19 +210,37 @@ impl Program {
     }
 }
 
+/// A buffer that gives its memory back when it is dropped. In the browser that would be up to the garbage
+/// collector, which knows nothing of the megabytes that every step of a slider takes.
+pub(crate) struct Held(wgpu::Buffer);
+
+impl Deref for Held {
+    type Target = wgpu::Buffer;
+    fn deref(&self) -> &wgpu::Buffer {
+        &self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Work that was submitted still has it.
+        self.0.destroy();
+    }
+}
+
 /// Zeros, to be written by a kernel, copied and read back.
-pub(crate) fn storage(gpu: &Gpu, label: &str, bytes: u64) -> wgpu::Buffer {
-    gpu.device.create_buffer(&wgpu::BufferDescriptor {
+pub(crate) fn storage(gpu: &Gpu, label: &str, bytes: u64) -> Held {
+    Held(gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
         // A binding of nothing is not allowed.
         size: bytes.next_multiple_of(4).max(16),
         usage: BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC,
         mapped_at_creation: false,
-    })
+    }))
 }
 
 /// One struct `Params`.
-pub(crate) fn uniform(gpu: &Gpu, params: &impl bytemuck::NoUninit) -> wgpu::Buffer {
+pub(crate) fn uniform(gpu: &Gpu, params: &impl bytemuck::NoUninit) -> Held {
     let bytes = bytemuck::bytes_of(params);
     let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("params"),
@@ -228,7 +249,7 @@ pub(crate) fn uniform(gpu: &Gpu, params: &impl bytemuck::NoUninit) -> wgpu::Buff
         mapped_at_creation: false,
     });
     gpu.queue.write_buffer(&buffer, 0, bytes);
-    buffer
+    Held(buffer)
 }
 
 /// Writes into a storage buffer; an odd number of 16-bit values is padded to a whole word.

@@ -13,7 +13,9 @@ pub use cases::{Case, cases};
 pub(crate) use check::check;
 
 use crate::compare::Tolerance;
-use crate::compute::{Budget, ComputeError, GROUP, Program, fill, guarded, read_after, storage, uniform};
+use crate::compute::{
+    Budget, ComputeError, GROUP, Held, Program, fill, guarded, read_after, storage, uniform,
+};
 use crate::gpu::Gpu;
 use crate::volume::{GpuVolume, Layout, VoxelFormat};
 
@@ -160,8 +162,8 @@ pub struct Table {
     negative: bool,
     run_count: u32,
     voxel_count: u32,
-    pub(crate) runs: wgpu::Buffer,
-    pub(crate) keys: wgpu::Buffer,
+    pub(crate) runs: Held,
+    pub(crate) keys: Held,
 }
 
 impl Table {
@@ -291,8 +293,8 @@ const ENTRIES: [&str; 4] = ["mark", "count", "scan", "write"];
 /// Rows of which the words fit one binding and one dispatch.
 struct Slab {
     tiles: u32,
-    params: wgpu::Buffer,
-    bits: wgpu::Buffer,
+    params: Held,
+    bits: Held,
 }
 
 impl Candidates {

@@ -14,7 +14,9 @@ pub(crate) use check::check;
 
 use super::candidates::Table;
 use crate::compare::Tolerance;
-use crate::compute::{Budget, ComputeError, GROUP, Program, fill, guarded, read_after, storage, uniform};
+use crate::compute::{
+    Budget, ComputeError, GROUP, Held, Program, fill, guarded, read_after, storage, uniform,
+};
 use crate::gpu::Gpu;
 
 /// Whole numbers, equal whatever the order of threads.
@@ -75,8 +77,8 @@ pub struct Labels {
     piece_count: u32,
     component_count: u32,
     voxel_count: u32,
-    pub(crate) pieces: wgpu::Buffer,
-    pub(crate) lesions: wgpu::Buffer,
+    pub(crate) pieces: Held,
+    pub(crate) lesions: Held,
 }
 
 impl Labels {
@@ -191,7 +193,7 @@ impl Components {
             max_steps: self.max_steps,
             tile_count: run_tiles,
         };
-        let ((pieces, lesions), [state]) = read_after(gpu, || {
+        let ((pieces, lesions, scratch), [state]) = read_after(gpu, || {
             let words = |label, n: u64| storage(gpu, label, n * 4);
             let pieces = words("pieces", u64::from(capacity) * 4);
             let parents = words("parents", u64::from(capacity));
@@ -200,12 +202,12 @@ impl Components {
             let tiles = words("tiles", (u64::from(run_tiles.max(piece_tiles)) + 1) * 2);
             let read = [(state.clone(), 0, 4)];
             if runs == 0 {
-                return ((pieces, lesions), read);
+                return ((pieces, lesions, vec![state]), read);
             }
             let over_runs = uniform(gpu, &params);
             let over_pieces = uniform(gpu, &Params { tile_count: piece_tiles, ..params });
-            let all = |params: &wgpu::Buffer, forest: &wgpu::Buffer| {
-                [params, &table.runs, &table.keys, &tiles, &state, &pieces, forest].map(wgpu::Buffer::clone)
+            let all = |params: &Held, forest: &Held| {
+                [params, &table.runs, &table.keys, &tiles, &state, &pieces, forest].map(|b| (**b).clone())
             };
             let (first, second, third) =
                 (all(&over_runs, &parents), all(&over_pieces, &parents), all(&over_pieces, &lesions));
@@ -230,9 +232,10 @@ impl Components {
             }
             drop(pass);
             gpu.queue.submit([encoder.finish()]);
-            ((pieces, lesions), read)
+            ((pieces, lesions, vec![state, parents, tiles, over_runs, over_pieces]), read)
         })
         .await?;
+        drop(scratch);
         let [piece_count, component_count, status, voxel_count] = [state[0], state[1], state[2], state[3]];
         if status & OVERFLOW != 0 {
             let value = u64::from(piece_count);

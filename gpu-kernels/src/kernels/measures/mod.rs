@@ -144,7 +144,7 @@ impl Measures {
             piece_count: pieces,
             flags: flag(table.wide(), WIDE) | flag(table.negative(), NEGATIVE),
         };
-        let ((), [records, limbs, lesions, pieces]) = read_after(gpu, || {
+        let (scratch, [records, limbs, lesions, pieces]) = read_after(gpu, || {
             let records = storage(gpu, "records", count * RECORD * 4);
             let limbs = storage(gpu, "limbs", count * limb_words * 4);
             let params = uniform(gpu, &params);
@@ -156,14 +156,15 @@ impl Measures {
             drop(pass);
             gpu.queue.submit([encoder.finish()]);
             let parts = [
-                (records, 0, count * RECORD),
-                (limbs, 0, count * limb_words),
+                (records.clone(), 0, count * RECORD),
+                (limbs.clone(), 0, count * limb_words),
                 (labels.lesions.clone(), 0, count),
                 (labels.pieces.clone(), 0, if with_pieces { u64::from(pieces) * 4 } else { 0 }),
             ];
-            ((), parts)
+            ([params, records, limbs], parts)
         })
         .await?;
+        drop(scratch);
         let sums = limbs.chunks_exact(LIMBS as usize).map(exact::round).chain(std::iter::repeat(0.0));
         let components: Vec<Measure> =
             records.chunks_exact(RECORD as usize).zip(sums).map(|(r, sum)| measure(r, sum, table)).collect();
