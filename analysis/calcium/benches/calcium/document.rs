@@ -103,7 +103,7 @@ fn on_gpu(report: &Value) -> String {
         "---|".repeat(10)
     );
     let tables = ["by_size_1_percent", "by_share_256"].into_iter().flat_map(|t| rows(report, t));
-    for row in std::iter::once(&report["ours"]).chain(tables) {
+    for row in std::iter::once(&report["ours"]).chain(tables).filter(|row| row["gpu"].is_object()) {
         let gpu = &row["gpu"];
         let voxels = number(&row["dims"][0]).powi(3);
         let _ = writeln!(

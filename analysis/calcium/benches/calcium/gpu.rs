@@ -67,6 +67,11 @@ impl Device {
         Ok(2.0 * (COPIED * copies) as f64 / best(&seconds))
     }
 
+    /// Whether figures of so many voxels are worth their time: a CPU that plays a GPU takes minutes for large ones.
+    pub fn takes(&self, voxels: usize) -> bool {
+        !self.gpu.is_software() || voxels <= 1 << 24
+    }
+
     /// Best and median times in ms. `agatston` is the CPU's score, which has to be the GPU's.
     pub fn measure(&mut self, input: &Input, repeat: usize, agatston: f64) -> Result<Value, Failure> {
         let repeat = if self.gpu.is_software() { 2 } else { repeat };

@@ -100,7 +100,8 @@ fn measure(volume: &Volume, repeat: usize, device: &mut Option<gpu::Device>) -> 
         calcium::rescore(&input, &table, &request, &Reading::default(), &now_ms)?;
         step_full.push(now_ms() - began);
     }
-    let on_gpu = device.as_mut().map(|d| d.measure(&input, repeat, agatston)).transpose()?;
+    let on_gpu = device.as_mut().filter(|d| d.takes(volume.grid.voxel_count()));
+    let on_gpu = on_gpu.map(|d| d.measure(&input, repeat, agatston)).transpose()?;
     let dims = volume.grid.dims();
     Ok(json!({
         "gpu": on_gpu,
