@@ -80,6 +80,14 @@ pub enum ComputeError {
     Readback(#[from] ReadbackError),
 }
 
+/// Whether counts that came back can be: `(what, got, most)`.
+pub(crate) fn at_most<const N: usize>(counts: [(&'static str, u64, u64); N]) -> Result<(), ComputeError> {
+    match counts.into_iter().find(|(_, got, most)| got > most) {
+        Some((what, got, most)) => Err(ComputeError::Impossible { what, got, most }),
+        None => Ok(()),
+    }
+}
+
 /// Does `work`, which must not wait, and returns what the device had against it.
 pub(crate) async fn guarded<T>(gpu: &Gpu, work: impl FnOnce() -> T) -> Result<T, ComputeError> {
     let (done, faults) = watched(gpu, work);

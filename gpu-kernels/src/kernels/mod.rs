@@ -4,6 +4,9 @@
 
 pub mod candidates;
 pub mod components;
+#[cfg(not(target_arch = "wasm32"))]
+#[cfg(test)]
+mod guard_tests;
 pub mod histogram;
 pub mod measures;
 mod shapes;

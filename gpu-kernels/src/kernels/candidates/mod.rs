@@ -14,7 +14,7 @@ pub(crate) use check::check;
 
 use crate::compare::Tolerance;
 use crate::compute::{
-    Budget, ComputeError, GROUP, Held, Program, fill, guarded, read_after, storage, uniform,
+    Budget, ComputeError, GROUP, Held, Program, at_most, fill, guarded, read_after, storage, uniform,
 };
 use crate::gpu::Gpu;
 use crate::volume::{GpuVolume, Layout, VoxelFormat};
@@ -140,7 +140,7 @@ pub struct HostTable {
 
 impl HostTable {
     /// Whether runs lie in the volume, in order and apart: what is computed from them may rely on it.
-    fn is_possible(&self, dims: [u32; 3]) -> bool {
+    pub(super) fn is_possible(&self, dims: [u32; 3]) -> bool {
         let total = self.keys.len() as u32;
         let voxels = dims.iter().product::<u32>();
         let mut free = 0;
@@ -388,11 +388,7 @@ impl Candidates {
         .await?;
         let counts = [totals[0], totals[1], 0];
         let most = u64::from(dims[0]) * u64::from(rows);
-        for (what, got) in [("runs", counts[0]), ("candidates", counts[1])] {
-            if u64::from(got) > most {
-                return Err(ComputeError::Impossible { what, got: u64::from(got), most });
-            }
-        }
+        at_most([("runs", u64::from(counts[0]), most), ("candidates", u64::from(counts[1]), most)])?;
         guarded(gpu, || {
             let table = Table::allocate(gpu, self.budget, [dims, counts], wide, rule.negative)?;
             let mut encoder = gpu.device.create_command_encoder(&Default::default());

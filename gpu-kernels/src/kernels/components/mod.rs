@@ -15,7 +15,7 @@ pub(crate) use check::check;
 use super::candidates::Table;
 use crate::compare::Tolerance;
 use crate::compute::{
-    Budget, ComputeError, GROUP, Held, Program, fill, guarded, read_after, storage, uniform,
+    Budget, ComputeError, GROUP, Held, Program, at_most, fill, guarded, read_after, storage, uniform,
 };
 use crate::gpu::Gpu;
 
@@ -244,16 +244,11 @@ impl Components {
         if status & STUCK != 0 {
             return Err(ComputeError::Stuck(self.max_steps));
         }
-        for (what, got, most) in [
-            ("runs at the threshold", piece_count, capacity),
-            ("components", component_count, piece_count),
-            ("voxels", voxel_count, table.voxel_count()),
-        ] {
-            if got > most {
-                let (got, most) = (u64::from(got), u64::from(most));
-                return Err(ComputeError::Impossible { what, got, most });
-            }
-        }
+        at_most([
+            ("runs at the threshold", u64::from(piece_count), u64::from(capacity)),
+            ("components", u64::from(component_count), u64::from(piece_count)),
+            ("voxels", u64::from(voxel_count), u64::from(table.voxel_count())),
+        ])?;
         Ok(Labels { piece_count, component_count, voxel_count, pieces, lesions })
     }
 }

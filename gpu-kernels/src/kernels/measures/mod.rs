@@ -85,7 +85,7 @@ pub struct Measured {
 
 impl Measured {
     /// Whether every number may be used as an index: what is computed from them relies on it.
-    fn is_possible(&self, dims: [u32; 3]) -> bool {
+    pub(super) fn is_possible(&self, dims: [u32; 3]) -> bool {
         let count = self.components.len();
         let voxels = dims.iter().product::<u32>();
         let within = |p: &Piece| {
