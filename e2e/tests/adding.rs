@@ -202,16 +202,11 @@ fn a_series_completes_behind_a_complete_one() {
     let long = &chosen[1]["series"];
     assert_ne!(&ends[0]["series"], long, "the series chosen last did not come first: {ends:?}");
     // At its end each is announced once more, as itself, with its final numbers.
-    let opened = b.events("opened").unwrap();
-    for end in &ends {
-        let told = opened.iter().filter(|o| o["series"] == end["series"]).filter_map(|o| o["at"].as_f64());
-        let last = told.fold(0.0, f64::max);
-        let arrived = ends.iter().filter(|e| e["series"] == end["series"]).filter_map(|e| e["at"].as_f64());
-        assert!(
-            last >= arrived.fold(f64::INFINITY, f64::min),
-            "{end}: not announced when complete: {opened:?}"
-        );
-    }
+    let told = "(() => { const e = window.__e2e.events; const ends = e.filter(x => x.type === 'loaded' && x.done === x.total); \
+        return [...new Set(ends.map(x => x.series))].every(id => { const end = ends.find(x => x.series === id); \
+          return e.some(x => x.type === 'opened' && x.series === id && x.at >= end.at); }); })()";
+    b.wait_for("each series to be announced when complete", Duration::from_secs(10), told).unwrap();
+    b.settle().unwrap();
     assert_eq!(b.ledger().unwrap(), [170, 170, 0, 0]);
     // The preview came before the list and went when the volume was there.
     let at = |kind: &str| b.events(kind).unwrap()[0]["at"].as_f64().unwrap();
