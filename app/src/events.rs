@@ -8,6 +8,7 @@ use protocol::Event;
 
 use crate::calcium;
 use crate::ctx::Ctx;
+use crate::state::calcium::Desk;
 use crate::state::library::{Arrival, Thumbnail};
 use crate::state::measurement;
 use crate::state::queries::Target;
@@ -64,7 +65,10 @@ pub fn take(ctx: Ctx, event: Event) {
             ctx.library.update(|l| {
                 l.loaded.insert(series, (done, total));
             });
-            if done == total {
+            if done < total {
+                // Slices are missing (again): the score of what was there is not the score of all.
+                ctx.workspace.try_maybe_update(|w| (false, w.desks.get_mut(&series).map(Desk::ask_again)));
+            } else {
                 // Numbers asked for while slices were missing are asked for again.
                 ctx.queries.update_value(|q| q.forget_answers());
                 ctx.workspace.notify();

@@ -195,6 +195,11 @@ impl Desk {
         Some(task)
     }
 
+    /// The series is another than the one that was asked about: the same question is a new one.
+    pub fn ask_again(&mut self) {
+        self.asked = None;
+    }
+
     /// An answer. Says what the reader should be told, if anything.
     pub fn answer(&mut self, query: u32, outcome: Result<Table, String>) -> Option<String> {
         if self.waiting != Some(query) {
@@ -496,6 +501,8 @@ mod tests {
             "the last good one stays"
         );
         assert_eq!(desk.next_task(5), None, "nothing new to ask");
+        desk.ask_again();
+        assert!(desk.next_task(6).is_some(), "the series has grown");
     }
 
     #[test]
