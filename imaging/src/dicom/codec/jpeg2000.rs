@@ -52,6 +52,7 @@ fn with_hayro(codestream: &[u8], stream: &Stream, format: &PixelFormat) -> Resul
 }
 
 /// There, openjp2 freed what it had not allocated (`opj_destroy_codec`) and took the engine with it.
+/// Of the other decoders in Rust, openjph-core 0.1 leaves the colour transform in, and j2k-native asks for Rust 1.96.
 #[cfg(target_arch = "wasm32")]
 fn with_openjp2(_: &[u8], _: &PixelFormat) -> Result<Samples, String> {
     Err("HTJ2K, changes of progression order and more than 18 bits are not decoded in browsers. Convert the file to JPEG 2000 or uncompressed".into())
