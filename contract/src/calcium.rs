@@ -92,6 +92,13 @@ pub enum Edit {
     },
 }
 
+impl Edit {
+    /// Whether it gives lesions to a vessel or takes them away: then only what was given counts.
+    pub fn assigns(&self) -> bool {
+        matches!(self, Self::Assign { .. } | Self::Outline { .. })
+    }
+}
+
 /// Voxels of the series within which calcium counts: columns, rows, slices, from the first to one past the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
@@ -105,6 +112,16 @@ impl Region {
     /// Whether a voxel is in it.
     pub fn contains(&self, voxel: [u32; 3]) -> bool {
         (0..3).all(|i| self.from[i] <= voxel[i] && voxel[i] < self.to[i])
+    }
+
+    /// With one edge moved: the first voxel along an axis, or (`far`) one past the last. At least one is left.
+    pub fn with_edge(mut self, axis: usize, far: bool, to: u32) -> Self {
+        if far {
+            self.to[axis] = to.max(self.from[axis] + 1);
+        } else {
+            self.from[axis] = to.min(self.to[axis].saturating_sub(1));
+        }
+        self
     }
 }
 
@@ -204,7 +221,7 @@ impl Default for Session {
 impl Session {
     /// Whether any lesion was given to a vessel or taken away, so that only what was given counts.
     pub fn assigns(&self) -> bool {
-        self.edits.iter().any(|e| matches!(e, Edit::Assign { .. } | Edit::Outline { .. }))
+        self.edits.iter().any(Edit::assigns)
     }
 }
 

@@ -10,6 +10,7 @@ use e2e::{Bench, Button, Key, Options, study};
 use phantom::SyntheticSpec;
 use phantom::synthetic::Fill;
 use serde_json::Value;
+use testbed::dicom::break_pixels;
 
 /// Drops files and waits for the catalog that follows.
 fn add(b: &Bench, paths: &[PathBuf]) {
@@ -126,18 +127,6 @@ fn a_series_that_comes_in_two_drops_is_one() {
         b.keys(&[Key::Char('o')]).unwrap();
     }
     b.expect_calm().unwrap();
-}
-
-/// Makes of a file one whose header is right and whose pixels are not: RLE without a beginning.
-fn break_pixels(bytes: &mut Vec<u8>) {
-    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|w| w == what).unwrap();
-    let plain = b"1.2.840.10008.1.2.1\0";
-    let at = find(bytes, plain);
-    bytes[at + plain.len() - 2] = b'5';
-    bytes.truncate(find(bytes, b"\xe0\x7f\x10\0OW"));
-    bytes.extend(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0\xfe\xff\0\xe0\x40\0\0\0");
-    bytes.extend([0xff; 0x40]);
-    bytes.extend(b"\xfe\xff\xdd\xe0\0\0\0\0");
 }
 
 #[test]

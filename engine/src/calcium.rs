@@ -5,13 +5,12 @@
 //! assigned lesion.
 
 use calcium::gpu::{self, GpuCandidates, Scorer};
-use calcium::{Assignment, Candidates, Effort, Input, Owned, Reading, Report, Request, Settings};
+use calcium::{Candidates, Effort, Eraser, Input, Owned, Reading, Report, Request, Settings};
 use contract::calcium::{Edit, Region, Session, Vessel};
-use gpu_kernels::{Gpu, GpuVolume, Labels};
+use gpu_kernels::{Gpu, GpuVolume, Labels, LabelsError};
 use imaging::{Series, Volume};
 use protocol::SeriesId;
 use protocol::calcium::{Band, Format, Lesion, Offer, Suggestion, Sums, Table, Task};
-use scene::DVec3;
 
 /// Lesions that the page is told of one by one.
 const LISTED: usize = 400;
@@ -76,15 +75,37 @@ fn erased(session: &Session) -> Vec<Edit> {
     session.edits.iter().filter(|e| matches!(e, Edit::Erase { .. })).cloned().collect()
 }
 
-/// The report of a task, on the CPU.
+/// What a task asks for, and the threshold that it comes to.
+fn asked(input: &Input, task: &Task) -> Result<(Request, f64), calcium::Error> {
+    let request = Request::of(&task.session)?;
+    let threshold_hu = Settings::resolve(&request, calcium::kvp(input.acquisition)).threshold_hu;
+    Ok((request, threshold_hu))
+}
+
+fn reading(task: &Task) -> Reading<'_> {
+    let effort = if task.quick { Effort::Quick } else { Effort::Full };
+    Reading { effort, ..Reading::of(&task.session) }
+}
+
+/// A report with the components it came from, timed from `began` on; the candidates were there at `collected`.
+fn timed(
+    (mut report, owned): (Report, Owned),
+    [began, collected]: [f64; 2],
+    now_ms: &dyn Fn() -> f64,
+) -> (Report, Owned) {
+    report.timings_ms.candidates = collected - began;
+    report.timings_ms.total = now_ms() - began;
+    (report, owned)
+}
+
+/// The report of a task, on the CPU, with the components it came from.
 pub fn report(
     kept: &mut Option<Kept<Candidates>>,
     input: &Input,
     task: &Task,
     now_ms: &dyn Fn() -> f64,
-) -> Result<Report, calcium::Error> {
-    let request = Request::of(&task.session)?;
-    let threshold_hu = Settings::resolve(&request, calcium::kvp(input.acquisition)).threshold_hu;
+) -> Result<(Report, Owned), calcium::Error> {
+    let (request, threshold_hu) = asked(input, task)?;
     let began = now_ms();
     let mut ready = match kept.take().filter(|k| k.all.floor_hu <= threshold_hu) {
         Some(ready) => ready,
@@ -97,15 +118,8 @@ pub fn report(
     }
     let ready = kept.insert(ready);
     let collected = now_ms();
-    let mut report = calcium::rescore(input, ready.scored(), &request, &reading(task), now_ms)?;
-    report.timings_ms.candidates = collected - began;
-    report.timings_ms.total = now_ms() - began;
-    Ok(report)
-}
-
-fn reading(task: &Task) -> Reading<'_> {
-    let effort = if task.quick { Effort::Quick } else { Effort::Full };
-    Reading { effort, ..Reading::of(&task.session) }
+    let scored = calcium::rescore_owned(input, ready.scored(), &request, &reading(task), now_ms)?;
+    Ok(timed(scored, [began, collected], now_ms))
 }
 
 /// Scoring on one device. Lost with it.
@@ -122,7 +136,7 @@ impl GpuScoring {
         self.kept = self.kept.take().filter(|(series, _)| same.contains(series));
     }
 
-    /// The report of a task; `volume` is the texture that is drawn from.
+    /// As [`report`]; `volume` is the texture that is drawn from.
     pub async fn report(
         &mut self,
         device: &Gpu,
@@ -130,9 +144,8 @@ impl GpuScoring {
         input: &Input<'_>,
         task: &Task,
         now_ms: &dyn Fn() -> f64,
-    ) -> Result<Report, gpu::Error> {
-        let request = Request::of(&task.session)?;
-        let threshold_hu = Settings::resolve(&request, calcium::kvp(input.acquisition)).threshold_hu;
+    ) -> Result<(Report, Owned), gpu::Error> {
+        let (request, threshold_hu) = asked(input, task)?;
         let began = now_ms();
         if self.scorer.is_none() {
             let checked = gpu::self_check(device).await;
@@ -164,77 +177,53 @@ impl GpuScoring {
         }
         let (_, ready) = self.kept.insert((task.series, ready));
         let collected = now_ms();
-        let mut report =
-            scorer.rescore(device, input, ready.scored(), &request, &reading(task), now_ms).await?;
-        report.timings_ms.candidates = collected - began;
-        report.timings_ms.total = now_ms() - began;
-        Ok(report)
+        let reading = reading(task);
+        let scored = scorer.rescore_owned(device, input, ready.scored(), &request, &reading, now_ms).await?;
+        Ok(timed(scored, [began, collected], now_ms))
     }
 
-    /// Candidates of the last report: all, and those that were scored.
-    pub fn candidates(&self) -> Option<(&Candidates, &Candidates)> {
-        self.kept.as_ref().map(|(_, k)| (k.all().host(), k.scored().host()))
+    /// All candidates of the last report.
+    pub fn candidates(&self) -> Option<&Candidates> {
+        self.kept.as_ref().map(|(_, k)| k.all().host())
     }
 }
 
-/// Marks every assigned lesion with the label of its vessel, and what was rubbed out as hidden.
+/// Marks every assigned lesion with the label of its vessel, and what was rubbed out of all candidates as hidden.
 pub fn mark(
     labels: &mut Labels,
-    (all, scored): (&Candidates, &Candidates),
-    input: &Input,
-    session: &Session,
-) -> Result<(), String> {
-    let request = Request::of(session).map_err(|e| e.to_string())?;
-    let assignment = Assignment::Edits(&session.edits);
-    let owned = calcium::components(input, scored, &request, &assignment).map_err(|e| e.to_string())?;
-    let erased = erased(session);
-    let [columns, rows, slices] = input.volume.grid.dims();
+    all: &Candidates,
+    owned: &Owned,
+    eraser: &Eraser,
+) -> Result<(), LabelsError> {
+    let [columns, rows, slices] = all.dims;
+    let before = owned.labelled.offsets();
     for z in 0..slices {
         let mut slice: Option<Box<[u8]>> = None;
-        let mut fill = |start: usize, len: usize, label: u8| {
+        let mut fill = |start: u32, len: u32, label: u8| {
             let area = columns as usize * rows as usize;
             let slice = slice.get_or_insert_with(|| vec![0; area].into_boxed_slice());
-            if let Some(voxels) = slice.get_mut(start..start + len) {
+            if let Some(voxels) = slice.get_mut(start as usize..(start + len) as usize) {
                 voxels.fill(label);
             }
         };
-        hide(all, &erased, input.volume, z, &mut fill);
-        assigned(&owned, z, columns, &mut fill);
+        if !eraser.is_empty() {
+            for i in all.slices[z as usize].runs.iter().flat_map(|run| run.start..run.start + run.len) {
+                if eraser.covers([i % columns, i / columns, z]) {
+                    fill(i, 1, ERASED);
+                }
+            }
+        }
+        for p in &owned.labelled.slices[z as usize].pieces {
+            if let Some(vessel) = owned.vessels[(before[z as usize] + p.component) as usize] {
+                fill(p.y * columns + p.x0, p.x1 - p.x0, vessel.label());
+            }
+        }
         match slice {
-            // As long as the slice has voxels: the labels were made for this volume.
-            Some(slice) => labels.replace(z, slice).map_err(|e| e.to_string())?,
+            Some(slice) => labels.replace(z, slice)?,
             None => labels.clear(z),
         }
     }
     Ok(())
-}
-
-fn assigned(owned: &Owned, z: u32, columns: u32, fill: &mut dyn FnMut(usize, usize, u8)) {
-    let Some(slice) = owned.labelled.slices.get(z as usize) else { return };
-    let before: usize = owned.labelled.slices.iter().take(z as usize).map(|s| s.components.len()).sum();
-    for p in &slice.pieces {
-        if let Some(vessel) = owned.vessels.get(before + p.component as usize).copied().flatten() {
-            fill((p.y * columns + p.x0) as usize, (p.x1 - p.x0) as usize, vessel.label());
-        }
-    }
-}
-
-fn hide(all: &Candidates, erased: &[Edit], volume: &Volume, z: u32, fill: &mut dyn FnMut(usize, usize, u8)) {
-    let Some(slice) = all.slices.get(z as usize).filter(|_| !erased.is_empty()) else { return };
-    let columns = all.dims[0];
-    for run in &slice.runs {
-        for i in run.start..run.start + run.len {
-            let voxel = [i % columns, i / columns, z].map(f64::from);
-            let at = volume.grid.world_from_voxel().transform_point3(voxel.into());
-            let gone = erased.iter().any(|e| match e {
-                Edit::Erase { centre_mm, radius_mm } => at.distance(DVec3::from(*centre_mm)) <= *radius_mm,
-                _ => false,
-            });
-            if gone {
-                fill(i as usize, 1, ERASED);
-            }
-        }
-    }
 }
 
 fn sums(s: &calcium::Sums) -> Sums {

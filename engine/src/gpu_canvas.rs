@@ -11,7 +11,7 @@ use gpu_kernels::{
 use protocol::{Scene, SeriesId};
 use web_sys::OffscreenCanvas;
 
-use calcium::{Input, Report};
+use calcium::{Input, Owned, Report};
 use protocol::calcium::Task;
 
 use crate::calcium::GpuScoring;
@@ -103,7 +103,7 @@ impl GpuCanvas {
         input: &Input<'_>,
         task: &Task,
         epoch: u32,
-    ) -> Option<Result<Report, calcium::gpu::Error>> {
+    ) -> Option<Result<(Report, Owned), calcium::gpu::Error>> {
         let copy = self.copies.iter().find(|c| c.epoch == epoch && c.time_index == 0)?;
         if !self.gpu.can_compute() || !copy.volume.arrived().is_complete() {
             return None;

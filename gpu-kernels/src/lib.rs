@@ -3,6 +3,16 @@
 //! Whatever the GPU computes is stated a second time as plain Rust (the twin). The twin is the fallback where
 //! there is no GPU, the truth in tests, and what the self-check holds the user's own GPU against.
 
+/// Names and offsets of the fields of `Params`, for the test against the WGSL.
+macro_rules! field_offsets {
+    ($($field:ident),* $(,)?) => {
+        #[cfg(all(test, not(target_arch = "wasm32")))]
+        pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
+            vec![$((stringify!($field), std::mem::offset_of!(Params, $field))),*]
+        }
+    };
+}
+
 pub mod compare;
 mod compute;
 pub mod display;

@@ -14,6 +14,7 @@ use dicom_dictionary_std::tags;
 use imaging::limits::Limits;
 use imaging::source::Buffer;
 use imaging::{Catalog, Fate, Heir, Scanner, Voxels, read_study};
+use testbed::dicom::break_pixels;
 
 fn first(sources: Vec<Buffer>) -> Catalog<Buffer> {
     let catalog = read_study(sources, &Limits::default());
@@ -46,18 +47,6 @@ fn pair() -> [Vec<u8>; 2] {
     let mut header = nifti.bytes()[..348].to_vec();
     header[108..112].copy_from_slice(&0f32.to_le_bytes());
     [header, nifti.data]
-}
-
-/// Makes the bytes of a file whose header is right and whose pixels are not: RLE without a beginning.
-fn break_pixels(bytes: &mut Vec<u8>) {
-    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).position(|w| w == what).unwrap();
-    let plain = b"1.2.840.10008.1.2.1\0";
-    let at = find(bytes, plain);
-    bytes[at + plain.len() - 2] = b'5';
-    bytes.truncate(find(bytes, b"\xe0\x7f\x10\0OW"));
-    bytes.extend(b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0\xfe\xff\0\xe0\x40\0\0\0");
-    bytes.extend([0xff; 0x40]);
-    bytes.extend(b"\xfe\xff\xdd\xe0\0\0\0\0");
 }
 
 /// Axial slices of another series of the same study.

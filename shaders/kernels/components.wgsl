@@ -3,7 +3,6 @@
 // order and the result does not depend on the order of threads. A parent is never larger than its child, so
 // following parents ends; `max_steps` bounds it all the same, and `state` tells when something was given up.
 
-const WIDE: u32 = 1u;       // keys take 32 bits
 const CORNERS: u32 = 2u;    // 8 neighbours in a slice and 26 in 3D; otherwise 4 and 6
 
 // state
@@ -33,17 +32,6 @@ struct Params {
     tile_count: u32,
 }
 
-/// A run at or above the threshold.
-struct Piece {
-    /// Index in the volume of the first voxel, and one past the last.
-    start: u32,
-    end: u32,
-    /// Of the first voxel.
-    first_key: u32,
-    /// Number over all slices.
-    component: u32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> runs: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read> keys: array<u32>;
@@ -52,13 +40,6 @@ struct Piece {
 @group(0) @binding(5) var<storage, read_write> pieces: array<Piece>;
 /// Parents of pieces; of components in the passes for lesions.
 @group(0) @binding(6) var<storage, read_write> forest: array<atomic<u32>>;
-
-fn key_at(index: u32) -> i32 {
-    if (params.flags & WIDE) != 0u {
-        return bitcast<i32>(keys[index]);
-    }
-    return bitcast<i32>(keys[index / 2u] << (16u * (1u - index % 2u))) >> 16u;
-}
 
 fn piece_count() -> u32 {
     return min(atomicLoad(&state[PIECES]), params.capacity);

@@ -2,7 +2,6 @@
 // Every field is added or maximised with whole numbers, so the order of threads cannot show; sums of 64 bits
 // are two words, and who makes the low word overflow carries into the high one.
 
-const WIDE: u32 = 1u;       // keys take 32 bits and stand for floats
 const NEGATIVE: u32 = 2u;   // keys are reversed
 
 // Words of a record. Smallest values are kept as complements: then 0 is where every field begins.
@@ -28,25 +27,11 @@ struct Params {
     flags: u32,
 }
 
-struct Piece {
-    start: u32,
-    end: u32,
-    first_key: u32,
-    component: u32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pieces: array<Piece>;
 @group(0) @binding(2) var<storage, read> keys: array<u32>;
 @group(0) @binding(3) var<storage, read_write> records: array<atomic<u32>>;
 @group(0) @binding(4) var<storage, read_write> limbs: array<atomic<u32>>;
-
-fn key_at(index: u32) -> i32 {
-    if (params.flags & WIDE) != 0u {
-        return bitcast<i32>(keys[index]);
-    }
-    return bitcast<i32>(keys[index / 2u] << (16u * (1u - index % 2u))) >> 16u;
-}
 
 fn add(at: u32, value: u32) {
     let before = atomicAdd(&records[at], value);

@@ -64,6 +64,7 @@ pub const HISTOGRAM: Shader =
     Shader { name: "histogram", draws: false, parts: &[part!("kernels/histogram.wgsl")] };
 
 const SCAN: Part = part!("shared/scan.wgsl");
+const PIECE: Part = part!("shared/piece.wgsl");
 const CANDIDATES: Part = part!("kernels/candidates.wgsl");
 
 /// Threshold and compaction of a volume whose voxels lie in the texture at their own index.
@@ -82,11 +83,11 @@ pub const CANDIDATES_WRAPPED: Shader = Shader {
 
 /// Connected components in slices, and of those in 3D.
 pub const COMPONENTS: Shader =
-    Shader { name: "components", draws: false, parts: &[SCAN, part!("kernels/components.wgsl")] };
+    Shader { name: "components", draws: false, parts: &[SCAN, PIECE, part!("kernels/components.wgsl")] };
 
 /// Voxels, peak, sums and bounds of components.
 pub const MEASURES: Shader =
-    Shader { name: "measures", draws: false, parts: &[part!("kernels/measures.wgsl")] };
+    Shader { name: "measures", draws: false, parts: &[PIECE, part!("kernels/measures.wgsl")] };
 
 /// Every shader there is. The validation test and the registry of kernels walk this list.
 pub const ALL: &[Shader] =

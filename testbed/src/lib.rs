@@ -3,6 +3,7 @@
 //! Asked at run time: several checkouts share one target folder, and a program built in one of them must
 //! not look into another, as it would with `env!`.
 
+pub mod dicom;
 pub mod pdf;
 pub mod verification;
 

@@ -46,9 +46,7 @@ impl Assignment<'_> {
     pub fn given(&self) -> bool {
         match self {
             Self::None => false,
-            Self::Edits(edits) => {
-                edits.iter().any(|e| matches!(e, Edit::Assign { .. } | Edit::Outline { .. }))
-            }
+            Self::Edits(edits) => edits.iter().any(Edit::assigns),
             Self::Map(_) => true,
         }
     }

@@ -214,6 +214,19 @@ impl Scorer {
         reading: &Reading<'_>,
         now_ms: &dyn Fn() -> f64,
     ) -> Result<Report, Error> {
+        self.rescore_owned(gpu, input, on, request, reading, now_ms).await.map(|(report, _)| report)
+    }
+
+    /// As [`crate::rescore_owned`]. Components come with their pieces where the report is a full one.
+    pub async fn rescore_owned(
+        &self,
+        gpu: &Gpu,
+        input: &Input<'_>,
+        on: &GpuCandidates,
+        request: &Request,
+        reading: &Reading<'_>,
+        now_ms: &dyn Fn() -> f64,
+    ) -> Result<(Report, Owned), Error> {
         let began = now_ms();
         let settings = settled(input, request, reading)?;
         let full = reading.effort == Effort::Full;
@@ -233,20 +246,6 @@ impl Scorer {
         let backend = format!("gpu: {}", gpu.adapter_name());
         let labels = Labels { owned, other, began, backend };
         Ok(report(input, &on.host, settings, reading, labels, now_ms)?)
-    }
-
-    /// As [`crate::components`].
-    pub async fn components(
-        &self,
-        gpu: &Gpu,
-        input: &Input<'_>,
-        on: &GpuCandidates,
-        request: &Request,
-        assignment: &Assignment<'_>,
-    ) -> Result<Owned, Error> {
-        let settings = settled(input, request, &Reading::default())?;
-        let grid = &input.volume.grid;
-        self.owned(gpu, on, settings.threshold_hu, settings.connectivity, assignment, grid, true).await
     }
 
     #[allow(clippy::too_many_arguments, reason = "the same as on the CPU, and where")]

@@ -40,6 +40,7 @@ pub use settings::{
     BANDS, Bands, CONVENTIONS, Convention, LOWEST_THRESHOLD_HU, MinimumArea, Request, STANDARD, Settings,
     SliceRule, bands, convention,
 };
+pub use trim::Eraser;
 
 use risk::Person;
 
@@ -189,18 +190,6 @@ fn own(
     Ok(assignment.apply(labelled, roots, candidates, grid))
 }
 
-/// The components that [`rescore`] would score: what is to be marked in the pictures.
-pub fn components(
-    input: &Input,
-    candidates: &Candidates,
-    request: &Request,
-    assignment: &Assignment,
-) -> Result<Owned, Error> {
-    let settings = Settings::resolve(request, series::kvp(input.acquisition));
-    validate(&settings)?;
-    own(candidates, settings.threshold_hu, settings.connectivity, assignment, &input.volume.grid)
-}
-
 /// The threshold that the tube voltage of a series asks for.
 pub fn standard_threshold_hu(input: &Input) -> f64 {
     Settings::resolve(&Request::default(), series::kvp(input.acquisition)).standard_threshold_hu
@@ -215,6 +204,17 @@ pub fn rescore(
     reading: &Reading,
     now_ms: &dyn Fn() -> f64,
 ) -> Result<Report, Error> {
+    rescore_owned(input, candidates, request, reading, now_ms).map(|(report, _)| report)
+}
+
+/// As [`rescore`], with the components that were scored: what is to be marked in the pictures.
+pub fn rescore_owned(
+    input: &Input,
+    candidates: &Candidates,
+    request: &Request,
+    reading: &Reading,
+    now_ms: &dyn Fn() -> f64,
+) -> Result<(Report, Owned), Error> {
     let began = now_ms();
     let settings = settled(input, request, reading)?;
     let (threshold_hu, grid) = (settings.threshold_hu, &input.volume.grid);
@@ -244,7 +244,7 @@ struct Labels<F> {
     backend: String,
 }
 
-/// From labels to the report.
+/// From labels to the report; hands the components on.
 fn report(
     input: &Input,
     candidates: &Candidates,
@@ -252,7 +252,7 @@ fn report(
     reading: &Reading,
     labels: Labels<impl FnOnce(Connectivity) -> Result<Owned, Error>>,
     now_ms: &dyn Fn() -> f64,
-) -> Result<Report, Error> {
+) -> Result<(Report, Owned), Error> {
     let Labels { owned, other, began, backend } = labels;
     let geometry = Geometry::of(input.volume);
     let thickness_mm = series::thickness_mm(input.acquisition);
@@ -301,13 +301,13 @@ fn report(
     if let Some(Err(error)) = &rank {
         warnings.push(error.to_string());
     }
-    Ok(Report {
+    let report = Report {
         research_use: RESEARCH_USE,
         method: METHOD,
         software: Software { name: "Isocenter", version: env!("CARGO_PKG_VERSION") },
         settings_sha256: settings.hash(),
         session: reading.session.cloned().unwrap_or_default(),
-        steps_without_effect: owned.without_effect,
+        steps_without_effect: owned.without_effect.clone(),
         stamp: settings.stamp(),
         input: InputSummary {
             modality: input.modality.to_owned(),
@@ -341,7 +341,8 @@ fn report(
         },
         warnings,
         settings,
-    })
+    };
+    Ok((report, owned))
 }
 
 fn validate(settings: &Settings) -> Result<(), Error> {

@@ -4,44 +4,52 @@
 //! while a slider moves.
 
 use contract::calcium::{Edit, Region};
-use scene::{DVec3, Grid};
+use scene::{DAffine3, DVec3, Grid};
 
 use crate::candidates::{Candidates, Keys, Run, SliceCandidates};
 use crate::parallel;
 
-/// A ball in the world.
-struct Ball {
-    centre: DVec3,
-    radius_mm: f64,
+/// What a reader rubbed out: balls in the world, asked about by voxel.
+pub struct Eraser {
+    world_from_voxel: DAffine3,
+    /// Centre and radius.
+    balls: Vec<(DVec3, f64)>,
+}
+
+impl Eraser {
+    /// Of the steps that rub out; others are passed over.
+    pub fn new(grid: &Grid, edits: &[Edit]) -> Self {
+        let ball = |edit: &Edit| match edit {
+            Edit::Erase { centre_mm, radius_mm } => Some((DVec3::from(*centre_mm), *radius_mm)),
+            _ => None,
+        };
+        Self { world_from_voxel: grid.world_from_voxel(), balls: edits.iter().filter_map(ball).collect() }
+    }
+
+    /// Whether nothing was rubbed out.
+    pub fn is_empty(&self) -> bool {
+        self.balls.is_empty()
+    }
+
+    /// Whether the middle of a voxel was.
+    pub fn covers(&self, voxel: [u32; 3]) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let at = self.world_from_voxel.transform_point3(voxel.map(f64::from).into());
+        self.balls.iter().any(|(centre, radius_mm)| at.distance_squared(*centre) <= radius_mm * radius_mm)
+    }
 }
 
 impl Candidates {
     /// The candidates inside a region and outside of every ball of `edits`. `None`: nothing is taken away by
     /// either, use the table as it is.
     pub fn trimmed(&self, grid: &Grid, region: Option<Region>, edits: &[Edit]) -> Option<Self> {
-        let balls: Vec<Ball> = edits
-            .iter()
-            .filter_map(|edit| match edit {
-                Edit::Erase { centre_mm, radius_mm } => {
-                    Some(Ball { centre: DVec3::from(*centre_mm), radius_mm: *radius_mm })
-                }
-                _ => None,
-            })
-            .collect();
-        if region.is_none() && balls.is_empty() {
+        let eraser = Eraser::new(grid, edits);
+        if region.is_none() && eraser.is_empty() {
             return None;
         }
-        let world_from_voxel = grid.world_from_voxel();
-        let kept = |voxel: [u32; 3]| {
-            if region.is_some_and(|r| !r.contains(voxel)) {
-                return false;
-            }
-            if balls.is_empty() {
-                return true;
-            }
-            let at = world_from_voxel.transform_point3(voxel.map(f64::from).into());
-            !balls.iter().any(|b| at.distance_squared(b.centre) <= b.radius_mm * b.radius_mm)
-        };
+        let kept = |voxel: [u32; 3]| region.is_none_or(|r| r.contains(voxel)) && !eraser.covers(voxel);
         let columns = self.dims[0];
         let slices = parallel::map(self.slices.len(), |z| {
             let slice = &self.slices[z];

@@ -192,9 +192,9 @@ fn what_a_reader_did_counts_alike() {
     assert_eq!(apart(&got, &want), Ok(0.0));
     let vessels = got.vessels.iter().filter(|v| v.sums.agatston > 0.0).count();
     assert!(vessels >= 2 && got.total.agatston > 0.0, "the edits must do something: {vessels}");
-    let marked = scorer.components(&gpu, &input, &trimmed, &request, &reading.assignment);
-    let want = calcium::components(&input, &host, &request, &reading.assignment).unwrap();
-    assert!(pollster::block_on(marked).unwrap() == want);
+    let marked = scorer.rescore_owned(&gpu, &input, &trimmed, &request, &reading, &|| 0.0);
+    let (_, want) = calcium::rescore_owned(&input, &host, &request, &reading, &|| 0.0).unwrap();
+    assert!(pollster::block_on(marked).unwrap().1 == want);
 }
 
 /// What differs is found: one number of a report, wherever it stands.

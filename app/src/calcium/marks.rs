@@ -4,13 +4,13 @@
 
 use contract::calcium::Region;
 use leptos::prelude::*;
-use scene::{DVec2, DVec3, Grid, Viewport};
+use scene::{DVec2, DVec3, Grid};
 
 use super::result::title;
 use crate::ctx::Ctx;
 use crate::state::Workspace;
 use crate::state::calcium::{Hand, Stroke, colour};
-use crate::viewer::Shown;
+use crate::viewer::{Shown, outline};
 
 /// A line in CSS pixels.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,9 +28,7 @@ pub fn CalciumMarks(shown: Memo<Option<Shown>>) -> impl IntoView {
     let marks = Memo::new(move |_| {
         shown.with(|s| s.as_ref().map(|s| ctx.workspace.with(|w| marks(w, s)))).unwrap_or_default()
     });
-    let view_box = move || {
-        shown.with(|s| s.as_ref().map(|s| format!("0 0 {} {}", s.place.image.width, s.place.image.height)))
-    };
+    let view_box = move || shown.with(|s| s.as_ref().map(Shown::view_box));
     view! {
         <svg class="marks" viewBox=view_box preserveAspectRatio="none" aria-hidden="true" data-testid="calcium-marks">
             {move || marks.get().into_iter().map(draw).collect_view()}
@@ -66,12 +64,8 @@ fn marks(w: &Workspace, s: &Shown) -> Vec<Mark> {
         return Vec::new();
     }
     let grid = &volume.grid;
-    let viewport = Viewport { width_px: s.place.px.width, height_px: s.place.px.height };
-    let m = s.panel.view.screen_from_world(grid, viewport);
-    let scale = DVec2::new(
-        s.place.image.width / f64::from(s.place.px.width),
-        s.place.image.height / f64::from(s.place.px.height),
-    );
+    let m = s.screen_from_world(grid);
+    let scale = s.css_scale();
     let project = |p: DVec3| m.transform_point3(p).truncate() * scale;
     let depth_mm = |p: DVec3| {
         let normal = s.panel.view.plane.world_from_plane(grid).z_axis;
@@ -81,7 +75,7 @@ fn marks(w: &Workspace, s: &Shown) -> Vec<Mark> {
     let seen_mm = 0.5 * s.panel.view.slab.thickness.max(step);
     let mut out = Vec::new();
     let region = desk.session.get().region;
-    if let Some(path) = region.and_then(|r| outline(r, grid, &|p| (project(p), depth_mm(p)))) {
+    if let Some(path) = region.and_then(|r| box_outline(r, grid, &|p| (project(p), depth_mm(p)))) {
         out.push(Mark::Region { path });
     }
     let lesions = desk.table.iter().flat_map(|t| &t.lesions);
@@ -129,19 +123,11 @@ fn stroke_mark(stroke: &Stroke, project: &dyn Fn(DVec3) -> DVec2) -> Mark {
         return Mark::Ball { centre: *centre, radius: centre.distance(*edge) };
     }
     let closed = matches!(stroke.hand, Hand::Box | Hand::Freehand);
-    Mark::Stroke { path: path(&points, closed), closed }
-}
-
-fn path(points: &[DVec2], closed: bool) -> String {
-    let mut d = String::new();
-    for (i, p) in points.iter().enumerate() {
-        d += &format!("{}{:.1} {:.1}", if i == 0 { 'M' } else { 'L' }, p.x, p.y);
-    }
-    if closed { d + "Z" } else { d }
+    Mark::Stroke { path: outline(&points, closed), closed }
 }
 
 /// The convex outline of the box's corners as they are projected.
-fn outline(region: Region, grid: &Grid, seen: &dyn Fn(DVec3) -> (DVec2, f64)) -> Option<String> {
+fn box_outline(region: Region, grid: &Grid, seen: &dyn Fn(DVec3) -> (DVec2, f64)) -> Option<String> {
     let corner = |i: usize| {
         let at = |axis: usize| {
             // Faces lie half a voxel outside of the first and the last centre.
@@ -168,7 +154,7 @@ fn outline(region: Region, grid: &Grid, seen: &dyn Fn(DVec3) -> (DVec2, f64)) ->
     };
     let mut hull = chain(&mut points.iter().copied());
     hull.extend(chain(&mut points.iter().rev().copied()));
-    (hull.len() > 2).then(|| path(&hull, true))
+    (hull.len() > 2).then(|| outline(&hull, true))
 }
 
 #[cfg(test)]
@@ -205,9 +191,12 @@ mod tests {
     fn a_box_seen_along_an_axis_is_a_rectangle() {
         let grid = ct().grid;
         let region = Region { from: [2, 3, 4], to: [20, 21, 28] };
-        let path = outline(region, &grid, &|p| (p.truncate(), 0.0)).unwrap();
+        let path = box_outline(region, &grid, &|p| (p.truncate(), 0.0)).unwrap();
         assert_eq!(path.matches('L').count(), 3, "{path}");
         // 18 columns of 0.75 mm and 18 rows of 2.5 mm.
-        assert!(path.starts_with("M6.1 -0.8") && path.contains("19.6") && path.contains("44.2"), "{path}");
+        assert!(
+            path.starts_with("M6.12 -0.75") && path.contains("19.62") && path.contains("44.25"),
+            "{path}"
+        );
     }
 }

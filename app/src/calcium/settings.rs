@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::result::of_table;
 use crate::ctx::Ctx;
+use crate::ui::typed_number;
 
 #[component]
 pub fn Threshold() -> impl IntoView {
@@ -14,7 +15,7 @@ pub fn Threshold() -> impl IntoView {
     });
     let value = move || now.get().map_or(String::new(), |(hu, _)| hu.to_string());
     let settle = move |text: String| {
-        if let Ok(hu) = text.trim().replace(',', ".").parse::<f64>() {
+        if let Some(hu) = typed_number(&text) {
             ctx.workspace.update(|w| {
                 if let Some(desk) = w.desk_mut() {
                     desk.settle_threshold(hu);
@@ -138,7 +139,7 @@ pub fn Details() -> impl IntoView {
                     data-testid="calcium-mass-factor"
                     prop:value=factor
                     on:change=move |e| {
-                        let factor = event_target_value(&e).trim().replace(',', ".").parse::<f64>().ok();
+                        let factor = typed_number(&event_target_value(&e));
                         ctx.workspace.update(|w| if let Some(d) = w.desk_mut() { d.decide(|s| s.mass_factor = factor) });
                     }
                 />
@@ -178,7 +179,7 @@ fn Calibration() -> impl IntoView {
                 aria-label=name
                 data-testid=testid
                 on:change=move |e| {
-                    let value = event_target_value(&e).trim().replace(',', ".").parse().ok();
+                    let value = typed_number(&event_target_value(&e));
                     typed.update(|t| t[i] = value);
                 }
             />
@@ -235,10 +236,9 @@ fn RegionFields() -> impl IntoView {
                 data-testid=format!("region-{}", name.replace(' ', "-"))
                 prop:value=shown
                 on:change=move |e| {
-                    let (Some(mut r), Ok(n)) = (region.get_untracked(), event_target_value(&e).parse::<u32>()) else { return };
+                    let (Some(r), Ok(n)) = (region.get_untracked(), event_target_value(&e).parse::<u32>()) else { return };
                     let n = n.clamp(1, dims.get_untracked()[axis]);
-                    if far { r.to[axis] = n.max(r.from[axis] + 1) } else { r.from[axis] = (n - 1).min(r.to[axis] - 1) }
-                    decide(Some(r));
+                    decide(Some(r.with_edge(axis, far, if far { n } else { n - 1 })));
                 }
             />
         }
@@ -298,7 +298,7 @@ fn Risk() -> impl IntoView {
                     data-testid=format!("risk-{}", name.to_lowercase().replace(' ', "-"))
                     prop:value=move || person.get().map(|p| get(&p)).filter(|v| *v > 0.0).map_or(String::new(), |v| v.to_string())
                     on:change=move |e| {
-                        let v = event_target_value(&e).trim().replace(',', ".").parse::<f64>().unwrap_or(0.0);
+                        let v = typed_number(&event_target_value(&e)).unwrap_or(0.0);
                         change(&|p| set(p, v));
                     }
                 />

@@ -447,12 +447,7 @@ fn moved(mut region: Region, edges: &[Edge], grid: &Grid, world: DVec3) -> Regio
     let at = grid.voxel_from_world().transform_point3(world).to_array();
     for Edge { axis, far } in edges.iter().copied() {
         let to = (at[axis] + 0.5).round().clamp(0.0, f64::from(grid.dims()[axis])) as u32;
-        // At least one voxel is left.
-        if far {
-            region.to[axis] = to.max(region.from[axis] + 1);
-        } else {
-            region.from[axis] = to.min(region.to[axis].saturating_sub(1));
-        }
+        region = region.with_edge(axis, far, to);
     }
     region
 }

@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 use crate::keys::map;
 use crate::state::measurement::number;
 use crate::state::{Action, MeasurementId};
-use crate::ui::{Glyph, Icon, IconButton};
+use crate::ui::{Glyph, Icon, IconButton, typed_number};
 
 #[component]
 pub fn Inspector() -> impl IntoView {
@@ -36,9 +36,7 @@ fn WindowSection() -> impl IntoView {
     let window = Memo::new(move |_| ctx.workspace.with(|w| w.active_panel().map(|p| (p.series, p.window))));
     let presets = Memo::new(move |_| ctx.workspace.with(|w| w.presets()));
     let change = move |f: fn(&mut Window, f64), text: String| {
-        if let (Ok(v), Some((series, mut window))) =
-            (text.trim().replace(',', ".").parse::<f64>(), window.get_untracked())
-        {
+        if let (Some(v), Some((series, mut window))) = (typed_number(&text), window.get_untracked()) {
             f(&mut window, v);
             let window = window.adjusted(window.center, window.width);
             ctx.workspace.update(|w| w.set_window(series, window));

@@ -6,9 +6,11 @@ mod button;
 mod icon;
 mod modal;
 mod notices;
+mod number;
 
 pub use badge::BackendBadge;
 pub use button::{ActionButton, IconButton};
 pub use icon::{Glyph, Icon};
 pub use modal::Modal;
 pub use notices::Notices;
+pub use number::typed_number;

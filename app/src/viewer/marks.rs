@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 use scene::measure::RoiShape;
-use scene::{DAffine3, DVec2, DVec3, Viewport};
+use scene::{DAffine3, DVec2, DVec3};
 
 use super::panel::Shown;
 use crate::ctx::Ctx;
@@ -38,9 +38,7 @@ pub fn Marks(id: PanelId, shown: Memo<Option<Shown>>) -> impl IntoView {
     let lines = Memo::new(move |_| {
         shown.with(|s| s.as_ref().map(|s| ctx.workspace.with(|w| crosshair(w, id, s)))).unwrap_or_default()
     });
-    let view_box = move || {
-        shown.with(|s| s.as_ref().map(|s| format!("0 0 {} {}", s.place.image.width, s.place.image.height)))
-    };
+    let view_box = move || shown.with(|s| s.as_ref().map(Shown::view_box));
     view! {
         <svg class="marks" viewBox=view_box preserveAspectRatio="none" aria-hidden="true">
             {move || {
@@ -85,23 +83,13 @@ fn mark(d: Drawn) -> impl IntoView {
     }
 }
 
-/// CSS pixels per device pixel of a panel.
-fn css_scale(s: &Shown) -> DVec2 {
-    DVec2::new(
-        s.place.image.width / f64::from(s.place.px.width),
-        s.place.image.height / f64::from(s.place.px.height),
-    )
-}
-
 fn screen(w: &Workspace, s: &Shown) -> Option<DAffine3> {
-    let volume = w.volumes.get(&s.panel.series)?;
-    let viewport = Viewport { width_px: s.place.px.width, height_px: s.place.px.height };
-    Some(s.panel.view.screen_from_world(&volume.grid, viewport))
+    w.volumes.get(&s.panel.series).map(|v| s.screen_from_world(&v.grid))
 }
 
 fn measurements(w: &Workspace, s: &Shown) -> Vec<Drawn> {
     let (Some(m), Some(volume)) = (screen(w, s), w.volumes.get(&s.panel.series)) else { return Vec::new() };
-    let scale = css_scale(s);
+    let scale = s.css_scale();
     let project = |p: DVec3| m.transform_point3(p).truncate() * scale;
     w.measurements
         .get()
@@ -113,15 +101,17 @@ fn measurements(w: &Workspace, s: &Shown) -> Vec<Drawn> {
         .collect()
 }
 
+/// A path through points, as SVG writes it.
+pub fn outline(points: &[DVec2], closed: bool) -> String {
+    let mut d = String::new();
+    for (i, p) in points.iter().enumerate() {
+        d += &format!("{}{:.2} {:.2}", if i == 0 { 'M' } else { 'L' }, p.x, p.y);
+    }
+    if closed { d + "Z" } else { d }
+}
+
 fn draw(k: &Measurement, selected: bool, project: &dyn Fn(DVec3) -> DVec2, reading: Reading) -> Drawn {
     let points: Vec<DVec2> = k.shape.handles().into_iter().map(project).collect();
-    let joined = |closed: bool| {
-        let mut d = String::new();
-        for (i, p) in points.iter().enumerate() {
-            d += &format!("{}{:.2} {:.2}", if i == 0 { 'M' } else { 'L' }, p.x, p.y);
-        }
-        if closed { d + "Z" } else { d }
-    };
     let path = match (&k.shape, &points[..]) {
         (Shape::Roi { shape: RoiShape::Ellipse, .. }, [a, b, c, _]) => {
             // Two half arcs through the middles of the left and the right side.
@@ -135,11 +125,11 @@ fn draw(k: &Measurement, selected: bool, project: &dyn Fn(DVec3) -> DVec2, readi
                 p.x, p.y, q.x, q.y, p.x, p.y
             )
         }
-        (Shape::Roi { .. }, _) => joined(true),
+        (Shape::Roi { .. }, _) => outline(&points, true),
         (Shape::Probe(_), [p]) => {
             format!("M{:.2} {:.2}m-7 0h14m-7-7v14", p.x, p.y)
         }
-        _ => joined(false),
+        _ => outline(&points, false),
     };
     // Beside the point farthest to the right, where it covers the least.
     let right =
@@ -163,7 +153,7 @@ fn crosshair(w: &Workspace, id: PanelId, s: &Shown) -> Vec<Line> {
     else {
         return Vec::new();
     };
-    let scale = css_scale(s);
+    let scale = s.css_scale();
     let at = m.transform_point3(cursor).truncate() * scale;
     let normal = s.panel.view.plane.world_from_plane(&volume.grid).z_axis;
     let reach = s.place.image.width + s.place.image.height;
@@ -220,7 +210,7 @@ mod tests {
             let lines = crosshair(&w, s.panel.id, &s);
             assert_eq!(lines.len(), 4, "two traces, each in two halves");
             let middle = (lines[0].from + lines[1].from) * 0.5;
-            let back = w.world_at(s.panel.id, middle / css_scale(&s)).unwrap();
+            let back = w.world_at(s.panel.id, middle / s.css_scale()).unwrap();
             assert!((back - w.cursor(SeriesId(1)).unwrap()).length() < 1e-6, "panel {i}: {back}");
         }
     }

@@ -12,6 +12,7 @@ pub use canvas_host::CanvasHost;
 use leptos::prelude::*;
 
 use crate::ctx::Ctx;
+pub use marks::outline;
 use panel::PanelView;
 pub use panel::Shown;
 

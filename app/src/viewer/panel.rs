@@ -2,7 +2,7 @@
 //! The data attributes say what was asked for and what was drawn, for tests and for scripts.
 
 use leptos::prelude::*;
-use scene::Plane;
+use scene::{DAffine3, DVec2, Grid, Plane, Viewport};
 
 use super::header::PanelHeader;
 use super::marks::Marks;
@@ -21,6 +21,27 @@ pub struct Shown {
     pub place: Place,
     pub slice: u32,
     pub slices: u32,
+}
+
+impl Shown {
+    /// CSS pixels per device pixel.
+    pub fn css_scale(&self) -> DVec2 {
+        DVec2::new(
+            self.place.image.width / f64::from(self.place.px.width),
+            self.place.image.height / f64::from(self.place.px.height),
+        )
+    }
+
+    /// Of the lines over the picture, in CSS pixels.
+    pub fn view_box(&self) -> String {
+        format!("0 0 {} {}", self.place.image.width, self.place.image.height)
+    }
+
+    /// From the world to device pixels; the series must be known.
+    pub fn screen_from_world(&self, grid: &Grid) -> DAffine3 {
+        let viewport = Viewport { width_px: self.place.px.width, height_px: self.place.px.height };
+        self.panel.view.screen_from_world(grid, viewport)
+    }
 }
 
 pub fn plane_name(plane: Plane) -> &'static str {

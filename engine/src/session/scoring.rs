@@ -3,7 +3,7 @@
 //! A slider asks faster than a large volume can be scored. A newer question takes the place of one that has not
 //! been taken up, so the answer is never older than one score.
 
-use calcium::{Candidates, Input, Report};
+use calcium::{Candidates, Eraser, Input, Owned, Report};
 use protocol::calcium::{Format, Table, Task};
 use protocol::{Backend, Event, SeriesId};
 
@@ -57,7 +57,7 @@ impl Session {
     }
 
     async fn score(&mut self, task: &Task) -> Result<Table, String> {
-        let (report, at) = self.report(task).await?;
+        let (report, owned, at) = self.report(task).await?;
         let loaded = &mut self.loaded[at];
         let volume = loaded.loader.volume();
         let table = scoring::table(&report, volume, task.quick);
@@ -66,28 +66,23 @@ impl Session {
         if task.quick {
             return Ok(table);
         }
-        let index = self.index_of(task.series).ok_or(GONE)?;
-        let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
         let on_gpu = match &self.canvas {
             Some(Canvas::Gpu(canvas)) if report.backend != "cpu" => canvas.scoring.candidates(),
             _ => None,
         };
-        let on_cpu =
-            || self.scores.kept.as_ref().and_then(|(_, k)| k.as_ref()).map(|k| (k.all(), k.scored()));
-        if let Some(candidates) = on_gpu.or_else(on_cpu) {
-            let loaded = &mut self.loaded[at];
-            let volume = loaded.loader.volume();
-            let input = Input::new(series, volume, &[]);
+        let on_cpu = || self.scores.kept.as_ref().and_then(|(_, k)| k.as_ref()).map(Kept::all);
+        if let Some(all) = on_gpu.or_else(on_cpu) {
+            let eraser = Eraser::new(&volume.grid, &task.session.edits);
             let labels = loaded.labels.get_or_insert_with(|| gpu_kernels::Labels::new(volume.grid.dims()));
-            scoring::mark(labels, candidates, &input, &task.session)?;
+            scoring::mark(labels, all, &owned, &eraser).map_err(|e| e.to_string())?;
             self.stale = true;
         }
         Ok(table)
     }
 
-    /// The report of a task and where its series is loaded: from the GPU that draws it, if that is a real one,
+    /// The report of a task, its components and where its series is loaded: from the GPU that draws it, if that is a real one,
     /// else from the CPU. A GPU that fails is named in the report.
-    async fn report(&mut self, task: &Task) -> Result<(Report, usize), String> {
+    async fn report(&mut self, task: &Task) -> Result<(Report, Owned, usize), String> {
         let at = self.position_complete(task.series)?;
         let index = self.index_of(task.series).ok_or(GONE)?;
         let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
@@ -101,15 +96,16 @@ impl Session {
             && let Some(outcome) = canvas.score(&input, task, self.loaded[at].epoch).await
         {
             match outcome {
-                Ok(report) => return Ok((report, at)),
+                Ok((report, owned)) => return Ok((report, owned, at)),
                 Err(error) if error.cpu_can_score() => failure = Some(error.to_string()),
                 Err(error) => return Err(error.to_string()),
             }
         }
         let kept = self.scores.of_series(task.series);
-        let mut report = scoring::report(kept, &input, task, &link::now_ms).map_err(|e| e.to_string())?;
+        let (mut report, owned) =
+            scoring::report(kept, &input, task, &link::now_ms).map_err(|e| e.to_string())?;
         report.warnings.extend(failure.map(|why| format!("Scored on the CPU: {why}.")));
-        Ok((report, at))
+        Ok((report, owned, at))
     }
 
     /// The report of a task as a file for the user.
@@ -121,7 +117,7 @@ impl Session {
         identification: &[String],
     ) {
         match self.report(&Task { quick: false, ..task }).await {
-            Ok((mut report, at)) => {
+            Ok((mut report, _, at)) => {
                 let volume = self.loaded[at].loader.volume();
                 let (name, mime, bytes) = scoring::file(&mut report, volume, format, identification);
                 link::send(&Event::File { query, name: name.into(), mime: mime.into(), bytes });

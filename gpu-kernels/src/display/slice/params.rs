@@ -91,36 +91,28 @@ pub struct Params {
     pub palette: [[f32; 4]; COLOURS],
 }
 
-/// Names and offsets of the fields, for the test against the WGSL.
-#[cfg(all(test, not(target_arch = "wasm32")))]
-pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
-    use std::mem::offset_of;
-    macro_rules! offsets {
-        ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
-    }
-    offsets!(
-        origin_hi,
-        origin_lo,
-        right_hi,
-        right_lo,
-        down_hi,
-        down_lo,
-        away_hi,
-        away_lo,
-        dims,
-        panel,
-        wrap,
-        mode,
-        voi,
-        padding_and_table,
-        background,
-        arrived,
-        overlay,
-        box_from,
-        box_to,
-        palette
-    )
-}
+field_offsets!(
+    origin_hi,
+    origin_lo,
+    right_hi,
+    right_lo,
+    down_hi,
+    down_lo,
+    away_hi,
+    away_lo,
+    dims,
+    panel,
+    wrap,
+    mode,
+    voi,
+    padding_and_table,
+    background,
+    arrived,
+    overlay,
+    box_from,
+    box_to,
+    palette
+);
 
 /// Three numbers as whole 1/2^32, in their high and low words.
 fn words(v: [i64; 3]) -> ([i32; 4], [u32; 4]) {

@@ -40,15 +40,7 @@ pub struct Params {
     pub tile_count: u32,
 }
 
-/// Names and offsets of the fields, for the test against the WGSL.
-#[cfg(all(test, not(target_arch = "wasm32")))]
-pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
-    use std::mem::offset_of;
-    macro_rules! offsets {
-        ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
-    }
-    offsets!(dims, wrap, cut, padding_low, padding_high, flags, first_row, words, first_tile, tile_count)
-}
+field_offsets!(dims, wrap, cut, padding_low, padding_high, flags, first_row, words, first_tile, tile_count);
 
 const FLOAT: u32 = 1;
 const NEGATIVE: u32 = 2;

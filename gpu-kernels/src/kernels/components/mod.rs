@@ -38,15 +38,7 @@ pub struct Params {
     pub tile_count: u32,
 }
 
-/// Names and offsets of the fields, for the test against the WGSL.
-#[cfg(all(test, not(target_arch = "wasm32")))]
-pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
-    use std::mem::offset_of;
-    macro_rules! offsets {
-        ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
-    }
-    offsets!(columns, area, run_count, capacity, cut, flags, max_steps, tile_count)
-}
+field_offsets!(columns, area, run_count, capacity, cut, flags, max_steps, tile_count);
 
 const WIDE: u32 = 1;
 const CORNERS: u32 = 2;

@@ -39,15 +39,7 @@ pub struct Params {
     pub _unused_2: [u32; 2],
 }
 
-/// Names and offsets of the fields, for the test against the WGSL.
-#[cfg(all(test, not(target_arch = "wasm32")))]
-pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
-    use std::mem::offset_of;
-    macro_rules! offsets {
-        ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
-    }
-    offsets!(count, format, stride, _unused, padding_low, padding_high, _unused_2)
-}
+field_offsets!(count, format, stride, _unused, padding_low, padding_high, _unused_2);
 
 /// Grey values to count.
 #[derive(Clone, Copy, Debug)]

@@ -32,15 +32,7 @@ pub struct Params {
     pub flags: u32,
 }
 
-/// Names and offsets of the fields, for the test against the WGSL.
-#[cfg(all(test, not(target_arch = "wasm32")))]
-pub(crate) fn field_offsets() -> Vec<(&'static str, usize)> {
-    use std::mem::offset_of;
-    macro_rules! offsets {
-        ($($field:ident),*) => { vec![$((stringify!($field), offset_of!(Params, $field))),*] };
-    }
-    offsets!(columns, area, piece_count, flags)
-}
+field_offsets!(columns, area, piece_count, flags);
 
 const WIDE: u32 = 1;
 const NEGATIVE: u32 = 2;
