@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// Direct dependencies on other crates of the house. A crate that is not here may not exist.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("scene", &[]),
     ("contract", &[]),
     ("shaders", &[]),
@@ -18,6 +18,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("phantom", &["scene"]),
     ("gpu-kernels", &["scene", "imaging", "shaders"]),
     ("calcium", &["scene", "contract", "imaging", "gpu-kernels"]),
+    ("inference", &["shaders"]),
     ("engine", &["scene", "contract", "protocol", "imaging", "gpu-kernels", "calcium"]),
     ("app", &["scene", "contract", "protocol"]),
     ("server", &["contract"]),
