@@ -110,7 +110,7 @@ impl Ctx {
     pub fn send(self, command: Command) {
         self.link.with_value(|link| {
             if let Some(link) = link {
-                link.send(&command, None, None);
+                link.send(&command);
             }
         });
     }
@@ -142,7 +142,7 @@ impl Ctx {
         }
         self.link.with_value(|link| {
             if let Some(link) = link {
-                link.send(&Command::Open { request, paths }, Some(&files), None);
+                link.send_files(&Command::Open { request, paths }, &files);
             }
         });
     }

@@ -4,10 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{MessageChannel, MessageEvent};
+use web_sys::MessageChannel;
 
 use crate::link::{self, Incoming};
 use crate::session::Session;
@@ -45,19 +44,12 @@ impl Inbox {
 pub fn listen() {
     let inbox = Rc::new(Inbox::default());
     let receiver = Rc::clone(&inbox);
-    let on_message =
-        Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            match link::receive(&event.data()) {
-                Ok(incoming) => receiver.push(incoming),
-                Err(error) => link::problem(&format!(
-                    "The page sent something the engine does not know: {error}. Reload the page."
-                )),
-            }
-        });
-    link::scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    on_message.forget();
-    // Messages posted before this point were lost to the browser's queue rules, so the page waits for this.
-    link::send_hello();
+    link::listen(move |data| match link::receive(&data) {
+        Ok(incoming) => receiver.push(incoming),
+        Err(error) => link::problem(&format!(
+            "The page sent something the engine does not know: {error}. Reload the page."
+        )),
+    });
     wasm_bindgen_futures::spawn_local(run(inbox));
 }
 

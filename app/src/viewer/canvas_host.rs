@@ -78,7 +78,7 @@ fn hand_over(ctx: Ctx, host: &web_sys::HtmlElement, command: &Command) -> Result
     host.replace_children_with_node_1(&canvas);
     ctx.link.with_value(|link| {
         if let Some(link) = link {
-            link.send(command, None, Some(&offscreen));
+            link.give_canvas(command, &offscreen);
         }
     });
     Ok(())

@@ -9,18 +9,19 @@ use serde_json::Value;
 use crate::shell;
 
 /// Direct dependencies on other crates of the house. A crate that is not here may not exist.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("scene", &[]),
     ("contract", &[]),
     ("shaders", &[]),
     ("protocol", &["scene", "contract"]),
+    ("wire", &[]),
     ("imaging", &["scene"]),
     ("phantom", &["scene"]),
     ("gpu-kernels", &["scene", "imaging", "shaders"]),
     ("calcium", &["scene", "contract", "imaging", "gpu-kernels"]),
     ("inference", &["shaders"]),
-    ("engine", &["scene", "contract", "protocol", "imaging", "gpu-kernels", "calcium"]),
-    ("app", &["scene", "contract", "protocol"]),
+    ("engine", &["scene", "contract", "protocol", "wire", "imaging", "gpu-kernels", "calcium"]),
+    ("app", &["scene", "contract", "protocol", "wire"]),
     ("server", &["contract"]),
     ("cli", &["scene", "contract", "imaging", "gpu-kernels", "calcium", "server"]),
     ("testbed", &[]),
