@@ -101,7 +101,8 @@ fn labelled_panel() -> (Volume, PanelDraw) {
     view.slab = Slab { thickness: 1e9, mode: SlabMode::Mip };
     let window = Window { center: 500.0, width: 1000.0, function: VoiFunction::Linear };
     let mut panel = PanelDraw::of_view(&view, &volume.grid, &volume, RECT, window, false);
-    let palette = std::array::from_fn(|label| [200, 10 * label as u8, 90, if label == 0 { 0 } else { 200 }]);
+    let palette =
+        std::array::from_fn(|label| [200, (10 * label) as u8, 90, if label == 0 { 0 } else { 200 }]);
     assert_eq!(palette.len(), COLOURS);
     panel.overlay = Some(OverlayDraw::everything(palette));
     (volume, panel)

@@ -6,11 +6,13 @@
 //! millimetres (PS3.3 C.7.6.2.1.1): +x to the patient's Left, +y Posterior, +z Superior (LPS).
 //! A transform is named destination first: `world_from_voxel * voxel = world`.
 
+pub mod colormap;
 pub mod grid;
 pub mod measure;
 pub mod view;
 pub mod window;
 
+pub use colormap::{Colormap, Colours};
 pub use glam::{DAffine3, DMat3, DVec2, DVec3};
 pub use grid::{Frame, Grid, GridError, LengthUnit};
 pub use view::{Interpolation, Plane, Slab, SlabMode, View, Viewport};

@@ -9,6 +9,7 @@ override LINEAR: bool = true;    // interpolate between voxels
 override MASKED: bool = true;    // some voxels may hold no measurement
 override SLAB: bool = true;      // more than one sample along the view
 override OVERLAY: bool = false;  // marked voxels in their colour
+override MAPPED: bool = false;   // levels through a table of colours
 
 // params.mode.x
 const FORMAT_INTEGER: u32 = 0u;
@@ -31,8 +32,9 @@ const BIT_EMPTY: u32 = 2u;    // nothing of the volume can be seen
 /// One texel where there are no labels.
 @group(0) @binding(3) var labels: texture_3d<u32>;
 
-/// Entries of the palette.
-const COLOURS: u32 = 16u;
+// params.overlay.w: style in the lowest two bits, width of the outline in pixels above them
+const STYLE_FILL: u32 = 0u;
+const STYLE_OUTLINE: u32 = 1u;
 
 struct Sample {
     value: f32,
@@ -204,6 +206,11 @@ fn sample_slab(first: Fixed3, away: Fixed3, count: i32) -> Sample {
     return Sample(result, true);
 }
 
+/// Red, green, blue and alpha of a label, from the lowest byte on, four labels to a vector.
+fn paint_of(label: u32) -> u32 {
+    return params.palette[label >> 2u][label & 3u];
+}
+
 /// 1 + the label of the voxel nearest to a position if it is marked, else 0. Positions outside the volume are
 /// outside the box.
 fn mark_at(position: Fixed3) -> u32 {
@@ -228,9 +235,9 @@ fn mark_at(position: Fixed3) -> u32 {
     }
     var label = 0u;
     if params.overlay.z == 1 {
-        label = min(textureLoad(labels, texel_of(voxel), 0).x, COLOURS - 1u);
+        label = textureLoad(labels, texel_of(voxel), 0).x & 0xffu;
     }
-    if params.palette[label].w == 0.0 {
+    if (paint_of(label) >> 24u) == 0u {
         return 0u;
     }
     return label + 1u;
@@ -248,10 +255,19 @@ fn mark_along(first: Fixed3, away: Fixed3, count: i32) -> u32 {
     return mark;
 }
 
-/// A grey level under the colour of a mark. Products of levels are whole numbers, exact in f32.
-fn paint_over(grey: f32, mark: u32) -> vec3<f32> {
-    let paint = params.palette[mark - 1u];
-    let sum = vec3<f32>(grey * (255.0 - paint.w)) + paint.xyz * paint.w;
+/// Whether a pixel of this mark has another one within the width of the outline, to either side, above or below.
+fn is_edge(at: Fixed3, right: Fixed3, down: Fixed3, mark: u32) -> bool {
+    let width = u32(params.overlay.w) >> 2u;
+    let x = fixed_times(right, width);
+    let y = fixed_times(down, width);
+    return mark_at(fixed_add(at, x)) != mark || mark_at(fixed_subtract(at, x)) != mark
+        || mark_at(fixed_add(at, y)) != mark || mark_at(fixed_subtract(at, y)) != mark;
+}
+
+/// Levels under the colour of a mark. Products of levels are whole numbers, exact in f32.
+fn paint_over(levels: vec3<f32>, paint: u32, alpha: f32) -> vec3<f32> {
+    let colour = vec3<f32>(vec3<u32>(paint & 0xffu, (paint >> 8u) & 0xffu, (paint >> 16u) & 0xffu));
+    let sum = levels * (255.0 - alpha) + colour * alpha;
     return floor(sum * (1.0 / 255.0) + vec3<f32>(0.5));
 }
 
@@ -272,6 +288,13 @@ fn grey_of(value: f32) -> f32 {
         y = select(0.0, 1.0, t > 0.0);
     }
     return floor(y * 255.0 + 0.5);
+}
+
+/// The colour of a grey level, four levels to a vector.
+fn colour_of(grey: f32) -> vec3<f32> {
+    let level = u32(grey);
+    let entry = params.colours[level >> 2u][level & 3u];
+    return vec3<f32>(vec3<u32>(entry & 0xffu, (entry >> 8u) & 0xffu, (entry >> 16u) & 0xffu));
 }
 
 fn colour_at_voxel(voxel: vec3<i32>) -> vec3<f32> {
@@ -335,7 +358,11 @@ fn draw(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
         return params.background;
     }
     let grey = grey_of(s.value);
-    let shown = select(grey, 255.0 - grey, (params.mode.w & BIT_INVERT) != 0u);
+    let level = select(grey, 255.0 - grey, (params.mode.w & BIT_INVERT) != 0u);
+    var shown = vec3<f32>(level);
+    if MAPPED {
+        shown = colour_of(level);
+    }
     if OVERLAY {
         var mark = 0u;
         if SLAB {
@@ -344,8 +371,20 @@ fn draw(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
             mark = mark_at(first);
         }
         if mark > 0u {
-            return vec4<f32>(paint_over(shown, mark) / 255.0, 1.0);
+            let paint = paint_of(mark - 1u);
+            var alpha = f32(paint >> 24u);
+            if !SLAB {
+                let style = u32(params.overlay.w) & 3u;
+                if style != STYLE_FILL {
+                    if is_edge(first, right, down, mark) {
+                        alpha = 255.0;
+                    } else if style == STYLE_OUTLINE {
+                        alpha = 0.0;
+                    }
+                }
+            }
+            return vec4<f32>(paint_over(shown, paint, alpha) / 255.0, 1.0);
         }
     }
-    return vec4<f32>(vec3<f32>(shown / 255.0), 1.0);
+    return vec4<f32>(shown / 255.0, 1.0);
 }

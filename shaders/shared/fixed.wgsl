@@ -22,6 +22,11 @@ fn fixed_times(a: Fixed3, n: u32) -> Fixed3 {
     return Fixed3(a.hi * i32(n) + vec3<i32>(middle >> vec3<u32>(16u)), a.lo * n);
 }
 
+fn fixed_subtract(a: Fixed3, b: Fixed3) -> Fixed3 {
+    let borrow = vec3<i32>(a.lo < b.lo);
+    return Fixed3(a.hi - b.hi - borrow, a.lo - b.lo);
+}
+
 /// Half a voxel less.
 fn fixed_minus_half(a: Fixed3) -> Fixed3 {
     let borrow = vec3<i32>(a.lo < vec3<u32>(0x80000000u));

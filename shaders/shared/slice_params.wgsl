@@ -28,13 +28,15 @@ struct Params {
     /// One bit per slice (or group of slices) that has arrived.
     arrived: array<vec4<u32>, 16>,
     /// Overlay: lowest and highest marked texel (of floats, the bits in their order), 1 where there are labels,
-    /// unused.
+    /// style and width of the outline.
     overlay: vec4<i32>,
     /// First voxel of the overlay's box and the one past its last, inside the volume.
     box_from: vec4<i32>,
     box_to: vec4<i32>,
-    /// Levels of red, green, blue, alpha of each label.
-    palette: array<vec4<f32>, 16>,
+    /// Red, green, blue, alpha of the labels 0 to 255 from the lowest byte on.
+    palette: array<vec4<u32>, 64>,
+    /// Red, green, blue of the levels 0 to 255 from the lowest byte on, where they are mapped.
+    colours: array<vec4<u32>, 64>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

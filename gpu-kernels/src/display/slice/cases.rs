@@ -3,6 +3,7 @@
 //! Sizes differ per axis and spacings are unequal, so that a swapped axis cannot pass; each rule of the pass
 //! has a case in which breaking it changes many pixels.
 
+mod colours;
 mod overlays;
 
 use std::sync::Arc;
@@ -132,6 +133,7 @@ pub fn cases() -> Vec<Case> {
     let _ = masks(&mut list);
     let _ = extremes(&mut list);
     let _ = overlays::add(&mut list);
+    let _ = colours::add(&mut list);
     list.0
 }
 

@@ -10,7 +10,7 @@ mod sample;
 use imaging::{Volume, Voxels};
 use scene::{DVec3, Interpolation, SlabMode};
 
-use self::mark::Marker;
+use self::mark::{Marker, Marks};
 use self::sample::{Float, Sampler, Stored};
 use super::{GreyMap, PanelDraw, Samples};
 use crate::display::BACKGROUND;
@@ -144,7 +144,7 @@ fn draw_grey<T: Stored>(
     let marker = panel.overlay.as_ref().map(|overlay| Marker::new(overlay, panel.dims, &sampler, labels));
     let walk = Walk::new(panel, &samples);
     let draw_some = |rows: Vec<(usize, &mut [u8])>| {
-        let mut marks = vec![0; if marker.is_some() { panel.rect.width_px as usize } else { 0 }];
+        let mut marks = Marks::default();
         let mut slab = SlabRow::new(panel.rect.width_px as usize, panel.stored_slab_mode());
         for (y, row) in rows {
             let width = row.len() / 4;
@@ -161,12 +161,7 @@ fn draw_grey<T: Stored>(
             }
             slab.write(panel, row);
             if let Some(marker) = &marker {
-                let marks = &mut marks[..width];
-                marks.fill(0);
-                for k in 0..samples.count {
-                    marker.run(add(start, walk.away, i64::from(k)), walk.right, marks);
-                }
-                marker.paint(marks, row);
+                marker.row(&walk, start, samples.count, &mut marks, row);
             }
         }
     };
@@ -282,6 +277,7 @@ impl SlabRow {
 
     fn write(&self, panel: &PanelDraw, row: &mut [u8]) {
         let mean = self.mode == SlabMode::Mean;
+        let colours = panel.colours.as_deref();
         for ((pixel, value), count) in row.chunks_exact_mut(4).zip(&self.value).zip(&self.count) {
             if *count == 0 {
                 pixel.copy_from_slice(&BACKGROUND);
@@ -290,7 +286,8 @@ impl SlabRow {
             let stored = if mean { *value / *count as f32 } else { *value };
             let grey = grey_of(panel, panel.rescale.apply(f64::from(stored)));
             let shown = if panel.invert { 255 - grey } else { grey };
-            pixel.copy_from_slice(&[shown, shown, shown, 255]);
+            let [r, g, b] = colours.map_or([shown; 3], |colours| colours[usize::from(shown)]);
+            pixel.copy_from_slice(&[r, g, b, 255]);
         }
     }
 }

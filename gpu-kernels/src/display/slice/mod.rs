@@ -12,16 +12,20 @@
 //!   thickness. Maximum, minimum and mean leave out samples without a value; with none there is background.
 //! - Rescale and window act on the sampled value; grey = floor(255 y + 0.5); inversion is 255 - grey. Colour
 //!   is shown as it is stored (interpolated per channel, a plane even where a slab is asked for).
+//! - A table of colours takes the place of grey levels after inversion; what has no value stays background, whatever
+//!   the table begins with. Colour volumes have no table.
 //! - An overlay marks samples, by the nearest voxel whatever the interpolation: a voxel is marked if it holds a
 //!   measurement, lies in the overlay's box (from inclusive, to exclusive), its stored value lies in the range
 //!   (both ends inclusive) and the palette's alpha for its label is above 0. A label is at most 15, greater ones
 //!   count as 15, and without labels every voxel has label 0.
-//! - Where the sample of a plane is marked, or any sample of a slab, the pixel is grey (after window and inversion)
-//!   under the palette's colour: floor((grey (255 - a) + colour a) / 255 + 0.5). Of a slab's marked samples the one
+//! - Where the sample of a plane is marked, or any sample of a slab, the pixel is what it would be without
+//!   the overlay (by channel) under the palette's colour: floor((level (255 - a) + colour a) / 255 + 0.5). Of a slab's marked samples the one
 //!   with the highest label decides, whatever the mode. Colour volumes have no overlay.
 
 mod cases;
 mod check;
+#[cfg(test)]
+mod colour_tests;
 pub mod cpu;
 mod overlay;
 #[cfg(test)]
@@ -36,11 +40,13 @@ use std::sync::Arc;
 
 use imaging::Volume;
 use imaging::volume::{Padding, Rescale, VoiLut};
-use scene::{DAffine3, DVec3, Grid, Interpolation, Slab, SlabMode, View, Viewport, VoiFunction, Window};
+use scene::{
+    Colours, DAffine3, DVec3, Grid, Interpolation, Slab, SlabMode, View, Viewport, VoiFunction, Window,
+};
 
 pub use cases::{Case, cases};
 pub(crate) use check::check;
-pub use overlay::{COLOURS, OverlayDraw, stored_range};
+pub use overlay::{COLOURS, OverlayDraw, Style, stored_range};
 pub use params::Params;
 pub use pass::SlicePass;
 pub use redraw::{Redraw, Shown, Source};
@@ -108,6 +114,8 @@ pub struct PanelDraw {
     pub invert: bool,
     /// Voxels to be shown in colour.
     pub overlay: Option<OverlayDraw>,
+    /// Colours of the grey levels; `None`: grey.
+    pub colours: Option<Arc<Colours>>,
 }
 
 impl PanelDraw {
@@ -136,6 +144,7 @@ impl PanelDraw {
             },
             invert: invert != volume.monochrome1,
             overlay: None,
+            colours: None,
         }
     }
 

@@ -8,8 +8,43 @@ use imaging::volume::Rescale;
 
 use crate::volume::VoxelFormat;
 
-/// Labels that have a colour; higher ones take the last one's.
-pub const COLOURS: usize = 16;
+/// Labels that have a colour: all that a byte holds.
+pub const COLOURS: usize = 256;
+
+/// Outlines wider than this hide what they should bound.
+const WIDEST_OUTLINE_PX: u32 = 16;
+
+/// How marked voxels are shown. Slabs are always filled: an outline of a projection is one of nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Every marked pixel with the alpha of its label.
+    #[default]
+    Fill,
+    /// Only pixels that have another mark or none within this many pixels to either side, above or below; opaque.
+    Outline(u32),
+    /// Outlines opaque, the rest with the alpha of its label.
+    Both(u32),
+}
+
+impl Style {
+    /// The width of the outline in pixels; `None` where there is none.
+    pub(crate) fn outline_px(self) -> Option<u32> {
+        match self {
+            Self::Fill => None,
+            Self::Outline(px) | Self::Both(px) => Some(px.clamp(1, WIDEST_OUTLINE_PX)),
+        }
+    }
+
+    /// As slice.wgsl takes it.
+    pub(crate) fn code(self) -> u32 {
+        let style = match self {
+            Self::Fill => 0,
+            Self::Outline(_) => 1,
+            Self::Both(_) => 2,
+        };
+        style | self.outline_px().unwrap_or(0) << 2
+    }
+}
 
 /// Marks the voxels that lie in a box, hold a stored value of a range and have a label with a colour.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,13 +56,21 @@ pub struct OverlayDraw {
     /// First voxel of the box, and the one past its last along each axis. `None`: the whole volume.
     pub region: Option<[[u32; 3]; 2]>,
     /// Red, green, blue, alpha by label. An alpha of 0 marks nothing.
-    pub palette: [[u8; 4]; COLOURS],
+    pub palette: Box<[[u8; 4]; COLOURS]>,
+    /// Filled, outlined or both.
+    pub style: Style,
 }
 
 impl OverlayDraw {
     /// Every value of every voxel.
     pub fn everything(palette: [[u8; 4]; COLOURS]) -> Self {
-        Self { lowest: f32::NEG_INFINITY, highest: f32::INFINITY, region: None, palette }
+        Self {
+            lowest: f32::NEG_INFINITY,
+            highest: f32::INFINITY,
+            region: None,
+            palette: Box::new(palette),
+            style: Style::Fill,
+        }
     }
 
     /// The voxels whose value lies in `lowest..=highest`; `None` where there is no such value. Labels beyond the
@@ -40,8 +83,8 @@ impl OverlayDraw {
     ) -> Option<Self> {
         let format = VoxelFormat::of(&volume.voxels);
         let [lowest, highest] = stored_range(format, volume.rescale, [lowest, highest])?;
-        let palette = std::array::from_fn(|label| palette.get(label).copied().unwrap_or_default());
-        Some(Self { lowest, highest, region, palette })
+        let palette = Box::new(std::array::from_fn(|label| palette.get(label).copied().unwrap_or_default()));
+        Some(Self { lowest, highest, region, palette, style: Style::Fill })
     }
 
     /// First voxel and the one past the last, inside the volume; empty boxes end where they begin.

@@ -6,7 +6,7 @@ use scene::{DAffine3, DMat3, DVec3, Frame, Grid, Interpolation, LengthUnit, Plan
 use scene::{VoiFunction, Window};
 
 use super::check::draw_on_cpu;
-use super::{COLOURS, Case, OverlayDraw, PanelDraw, PanelRect, TOLERANCE, cases, cpu};
+use super::{Case, OverlayDraw, PanelDraw, PanelRect, Style, TOLERANCE, cases, cpu};
 use crate::compare::compare_bytes;
 use crate::labels::Labels;
 use crate::volume::ArrivedSlices;
@@ -20,7 +20,15 @@ fn value(x: u32, y: u32, z: u32) -> i16 {
 }
 
 fn label(x: u32, y: u32, z: u32) -> u8 {
-    if z % 4 == 2 { 0 } else { ((x / 3 + y / 2 * 3 + z) % 20) as u8 }
+    // Some at the far end of what a byte holds.
+    let label = (x / 3 + y / 2 * 3 + z) % 20;
+    if z % 4 == 2 {
+        0
+    } else if label > 15 {
+        (271 - label) as u8
+    } else {
+        label as u8
+    }
 }
 
 fn volume(turn: DMat3) -> Volume {
@@ -43,11 +51,14 @@ fn labels() -> Labels {
 }
 
 fn overlay() -> OverlayDraw {
-    let mut palette =
-        std::array::from_fn(|i| [i as u8 * 17, 255 - i as u8 * 13, 7 * i as u8, 255 - 11 * i as u8]);
+    let mut palette = std::array::from_fn(|i| {
+        let i = i as u8;
+        [i.wrapping_mul(17), 255 - i.wrapping_mul(13), i.wrapping_mul(7), 255 - i.wrapping_mul(11).min(254)]
+    });
     palette[0][3] = 60;
     palette[7][3] = 0;
-    OverlayDraw { lowest: 100.0, highest: 230.0, region: Some([[2, 3, 4], [19, 21, 27]]), palette }
+    let region = Some([[2, 3, 4], [19, 21, 27]]);
+    OverlayDraw { lowest: 100.0, highest: 230.0, region, ..OverlayDraw::everything(palette) }
 }
 
 /// What the definition says of one voxel: its label, if it is marked.
@@ -56,7 +67,7 @@ fn marked(overlay: &OverlayDraw, [x, y, z]: [u32; 3]) -> Option<u8> {
     let has_value = z != 11 && !(200..=210).contains(&stored);
     let in_range = (100..=230).contains(&stored);
     let in_box = (2..19).contains(&x) && (3..21).contains(&y) && (4..27).contains(&z);
-    let label = label(x, y, z).min(15);
+    let label = label(x, y, z);
     (has_value && in_range && in_box && overlay.palette[usize::from(label)][3] > 0).then_some(label)
 }
 
@@ -116,6 +127,45 @@ fn planes_show_the_marked_voxels_of_the_definition() {
 }
 
 #[test]
+fn outlines_lie_where_the_mark_changes_within_their_width() {
+    let volume = volume(DMat3::from_rotation_z(0.4) * DMat3::from_rotation_x(0.3));
+    let mut view = View::fit(Plane::Coronal, &volume.grid, RECT.viewport());
+    view.centre_world += DVec3::new(0.11, 0.23, 0.37);
+    view.world_per_px *= 0.12;
+    let world = view.world_from_screen(&volume.grid, RECT.viewport());
+    let mark = |x: i32, y: i32| {
+        let at = world.transform_point3(DVec3::new(f64::from(x) + 0.5, f64::from(y) + 0.5, 0.0));
+        marked(&overlay(), volume.grid.voxel_at(at)?)
+    };
+    let mut panel = PanelDraw::of_view(&view, &volume.grid, &volume, RECT, WINDOW, false);
+    let grey = picture(&panel, &volume);
+    for (style, width) in
+        [(Style::Outline(1), 1), (Style::Both(1), 1), (Style::Outline(3), 3), (Style::Both(2), 2)]
+    {
+        panel.overlay = Some(OverlayDraw { style, ..overlay() });
+        let got = picture(&panel, &volume);
+        let (mut edges, mut inner) = (0, 0);
+        for (i, (got, grey)) in got.iter().zip(&grey).enumerate() {
+            let (x, y) = (i as i32 % 64, i as i32 / 64);
+            let Some(label) = mark(x, y) else {
+                assert_eq!(got, grey, "{style:?}: unmarked pixel {x} {y}");
+                continue;
+            };
+            let beside = [(-width, 0), (width, 0), (0, -width), (0, width)];
+            let edge = beside.iter().any(|(dx, dy)| mark(x + dx, y + dy) != Some(label));
+            let [r, g, b, _] = overlay().palette[usize::from(label)];
+            match (edge, style) {
+                (true, _) => assert_eq!(*got, [r, g, b, 255], "{style:?}: edge {x} {y}"),
+                (false, Style::Outline(_)) => assert_eq!(got, grey, "{style:?}: inner {x} {y}"),
+                (false, _) => assert_ne!(got, grey, "{style:?}: inner {x} {y}"),
+            }
+            (edges, inner) = (edges + u32::from(edge), inner + u32::from(!edge));
+        }
+        assert!(edges > 50 && inner > 20, "{style:?}: {edges} edges, {inner} inner");
+    }
+}
+
+#[test]
 fn slabs_show_the_highest_label_of_the_marked_samples() {
     let volume = volume(DMat3::IDENTITY);
     let mut view = View::fit(Plane::Axial, &volume.grid, RECT.viewport());
@@ -155,7 +205,24 @@ type Fault = (&'static str, fn(&mut Case));
 /// A backend that breaks one rule would draw these cases as somebody else who was told something else.
 #[test]
 fn every_broken_rule_of_the_overlay_is_noticed_by_a_case() {
-    let broken: [Fault; 10] = [
+    let broken: [Fault; 13] = [
+        ("outlines are filled", |case| each_overlay(case, |o| o.style = Style::Fill)),
+        ("outlines are a pixel wider", |case| {
+            each_overlay(case, |o| {
+                o.style = match o.style {
+                    Style::Fill => Style::Fill,
+                    Style::Outline(px) => Style::Outline(px + 1),
+                    Style::Both(px) => Style::Both(px + 1),
+                };
+            });
+        }),
+        ("the inside of outlines is filled", |case| {
+            each_overlay(case, |o| {
+                if let Style::Outline(px) = o.style {
+                    o.style = Style::Both(px);
+                }
+            });
+        }),
         ("the box is ignored", |case| each_overlay(case, |o| o.region = None)),
         ("the box has one voxel more at its end", |case| {
             each_overlay(case, |o| {
@@ -182,7 +249,7 @@ fn every_broken_rule_of_the_overlay_is_noticed_by_a_case() {
         ("the lowest label decides", |case| {
             let dims = case.volume.grid.dims();
             let labels = case.labels.take().unwrap_or_else(|| Labels::new(dims));
-            case.labels = Some(relabelled(&labels, |label| COLOURS as u8 - 1 - label.min(COLOURS as u8 - 1)));
+            case.labels = Some(relabelled(&labels, |label| u8::MAX - label));
             each_overlay(case, |o| o.palette.reverse());
         }),
     ];

@@ -4,7 +4,7 @@
 //! scale, so that the shader subtracts first and multiplies once.
 
 use bytemuck::{Pod, Zeroable};
-use scene::{DVec3, Interpolation, SlabMode, VoiFunction, Window};
+use scene::{Colours, DVec3, Interpolation, SlabMode, VoiFunction, Window};
 
 use super::overlay::{COLOURS, OverlayDraw, float_key};
 use super::{GreyMap, PanelDraw};
@@ -29,6 +29,7 @@ pub(crate) struct Variant {
     pub(crate) masked: bool,
     pub(crate) slab: bool,
     pub(crate) overlay: bool,
+    pub(crate) mapped: bool,
 }
 
 impl Variant {
@@ -41,26 +42,35 @@ impl Variant {
             masked: panel.padding.is_some() || format == VoxelFormat::F32 || !arrived.is_complete(),
             slab: panel.samples(colour).is_some_and(|samples| samples.count > 1),
             overlay: panel.overlay.is_some() && !colour,
+            mapped: panel.colours.is_some() && !colour,
         }
     }
 
     /// All that there are.
     #[cfg(all(test, not(target_arch = "wasm32")))]
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..32).map(|bits| Self {
+        (0..64).map(|bits| Self {
             colour: bits & 1 != 0,
             linear: bits & 2 != 0,
             masked: bits & 4 != 0,
             slab: bits & 8 != 0,
             overlay: bits & 16 != 0,
+            mapped: bits & 32 != 0,
         })
     }
 
     /// As wgpu and naga take them.
-    pub(crate) fn constants(self) -> [(&'static str, f64); 5] {
-        let Self { colour, linear, masked, slab, overlay } = self;
-        [("COLOUR", colour), ("LINEAR", linear), ("MASKED", masked), ("SLAB", slab), ("OVERLAY", overlay)]
-            .map(|(name, on)| (name, f64::from(u8::from(on))))
+    pub(crate) fn constants(self) -> [(&'static str, f64); 6] {
+        let Self { colour, linear, masked, slab, overlay, mapped } = self;
+        [
+            ("COLOUR", colour),
+            ("LINEAR", linear),
+            ("MASKED", masked),
+            ("SLAB", slab),
+            ("OVERLAY", overlay),
+            ("MAPPED", mapped),
+        ]
+        .map(|(name, on)| (name, f64::from(u8::from(on))))
     }
 }
 
@@ -88,7 +98,8 @@ pub struct Params {
     pub overlay: [i32; 4],
     pub box_from: [i32; 4],
     pub box_to: [i32; 4],
-    pub palette: [[f32; 4]; COLOURS],
+    pub palette: [[u32; 4]; COLOURS / 4],
+    pub colours: [[u32; 4]; 64],
 }
 
 field_offsets!(
@@ -111,7 +122,8 @@ field_offsets!(
     overlay,
     box_from,
     box_to,
-    palette
+    palette,
+    colours
 );
 
 /// Three numbers as whole 1/2^32, in their high and low words.
@@ -181,7 +193,16 @@ impl Params {
         if let Some(overlay) = &panel.overlay {
             params.mark(overlay, panel.dims, format);
         }
+        if let Some(colours) = &panel.colours {
+            params.colour(colours);
+        }
         params
+    }
+
+    fn colour(&mut self, colours: &Colours) {
+        for (level, [r, g, b]) in colours.iter().enumerate() {
+            self.colours[level / 4][level % 4] = u32::from_le_bytes([*r, *g, *b, 0]);
+        }
     }
 
     fn place(&mut self, panel: &PanelDraw, samples: super::Samples) {
@@ -216,7 +237,10 @@ impl Params {
         (self.overlay[0], self.overlay[1]) = (low, high);
         let [from, to] = overlay.region_within(dims).map(|[x, y, z]| [x as i32, y as i32, z as i32, 0]);
         (self.box_from, self.box_to) = (from, to);
-        self.palette = palette.map(|colour| colour.map(f32::from));
+        for (label, colour) in palette.iter().enumerate() {
+            self.palette[label / 4][label % 4] = u32::from_le_bytes(*colour);
+        }
+        self.overlay[3] = overlay.style.code() as i32;
     }
 
     fn map_grey(&mut self, panel: &PanelDraw, bias: f64) {

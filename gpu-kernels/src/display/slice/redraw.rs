@@ -15,6 +15,8 @@ pub struct Source {
     pub time_index: u32,
     /// How many of its slices have arrived. Slices come and never change.
     pub slices: usize,
+    /// Counts up when the voxels are replaced by others.
+    pub epoch: u32,
     /// [`crate::Labels::revision`]; 0 where there are none.
     pub labels: u64,
 }
@@ -86,6 +88,7 @@ mod tests {
     struct Desk {
         volume: Volume,
         placed: u32,
+        epoch: u32,
         labels: Option<Labels>,
         size_px: [u32; 2],
         panels: Vec<(PanelRect, View, Window, bool)>,
@@ -107,12 +110,13 @@ mod tests {
                     (rect, view, WINDOW, plane != Plane::Axial)
                 })
                 .to_vec();
-            Self { volume, placed: 4, labels: None, size_px: [50, 30], panels }
+            Self { volume, placed: 4, epoch: 0, labels: None, size_px: [50, 30], panels }
         }
 
         fn next(&self) -> Shown {
             let labels = self.labels.as_ref().map_or(0, Labels::revision);
-            let source = Source { series: 3, time_index: 0, slices: self.placed as usize, labels };
+            let source =
+                Source { series: 3, time_index: 0, slices: self.placed as usize, epoch: self.epoch, labels };
             let marks =
                 OverlayDraw { lowest: 300.0, ..OverlayDraw::everything([[9, 90, 200, 180]; COLOURS]) };
             let panels = self.panels.iter().map(|(rect, view, window, has_overlay)| {
@@ -166,6 +170,12 @@ mod tests {
                     self.panels.pop();
                 }
                 11 if self.panels.len() < 3 => self.panels = Self::new().panels,
+                9 if step & 3 == 3 => {
+                    // Computed anew on the same grid.
+                    let voxels = (0..DIMS.iter().product::<u32>()).map(|i| ((i * 7919 + step) % 1000) as i16);
+                    self.volume.voxels = Voxels::I16(voxels.collect());
+                    self.epoch += 1;
+                }
                 12 => return "nothing",
                 _ => self.panels[0].1.world_per_px *= 1.01,
             }
@@ -206,7 +216,8 @@ mod tests {
         assert_eq!(wrong, 0);
         assert!(spared > 400, "{spared} panels spared");
         // Planted: each thing that may change, forgotten.
-        let forgetful: [Forgetful; 5] = [
+        let forgetful: [Forgetful; 6] = [
+            ("voxels", |shown| shown.panels.iter_mut().for_each(|(_, source)| source.epoch = 0)),
             ("labels", |shown| shown.panels.iter_mut().for_each(|(_, source)| source.labels = 0)),
             ("slices", |shown| shown.panels.iter_mut().for_each(|(_, source)| source.slices = 0)),
             ("overlay", |shown| shown.panels.iter_mut().for_each(|(panel, _)| panel.overlay = None)),

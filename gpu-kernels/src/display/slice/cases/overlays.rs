@@ -7,7 +7,7 @@ use imaging::volume::{Padding, Rescale};
 use imaging::{Volume, Voxels};
 use scene::{DAffine3, DMat3, DVec3, Grid, GridError, Interpolation, Plane, Slab, SlabMode};
 
-use super::super::overlay::{COLOURS, OverlayDraw};
+use super::super::overlay::{COLOURS, OverlayDraw, Style};
 use super::{Case, DIMS, List, each_voxel, grid, pattern, turned};
 use crate::labels::Labels;
 use crate::volume::ArrivedSlices;
@@ -23,8 +23,9 @@ fn steps(x: u32, y: u32, z: u32) -> i16 {
 
 fn palette() -> [[u8; 4]; COLOURS] {
     let mut palette = std::array::from_fn(|label| {
-        let level = (label * 16) as u8;
-        [255 - level, level ^ 0x5a, level.wrapping_mul(7), 255 - 9 * label as u8]
+        let level = label as u8;
+        let far = level.wrapping_mul(16);
+        [255 - far, far ^ 0x5a, level.wrapping_mul(7), 255 - level.wrapping_mul(9).min(254)]
     });
     palette[0] = [255, 255, 255, 77];
     // Both ends of alpha.
@@ -36,7 +37,7 @@ fn palette() -> [[u8; 4]; COLOURS] {
 
 fn overlay() -> OverlayDraw {
     let [lowest, highest] = RANGE;
-    OverlayDraw { lowest, highest, region: Some(BOX), palette: palette() }
+    OverlayDraw { lowest, highest, region: Some(BOX), palette: Box::new(palette()), style: Style::Fill }
 }
 
 /// Every third slice has none.
@@ -44,7 +45,11 @@ fn labels(dims: [u32; 3]) -> Labels {
     let mut labels = Labels::new(dims);
     let [columns, rows, slices] = dims;
     for z in (0..slices).filter(|z| z % 3 != 1) {
-        let slice = each_voxel([columns, rows, 1], |x, y, _| ((x / 2 + y / 3 * 5 + z * 3) % 23) as u8);
+        let slice = each_voxel([columns, rows, 1], |x, y, _| {
+            let label = (x / 2 + y / 3 * 5 + z * 3) % 23;
+            // Neighbours, and the far end of what a byte holds.
+            if label > 17 { 273 - label } else { label }.min(255) as u8
+        });
         // Refused only where the length is wrong; then the cases that need labels notice.
         let _ = labels.replace(z, slice.into());
     }
@@ -83,6 +88,22 @@ fn planes(list: &mut List) -> Result<(), GridError> {
             }
         }
     }
+    for plane in [Plane::Axial, Plane::Sagittal] {
+        for (how, turn) in [("straight", DMat3::IDENTITY), ("oblique", turned())] {
+            for style in [Style::Outline(1), Style::Both(2), Style::Outline(5), Style::Both(99)] {
+                let name = format!("overlay, {plane:?} {how} {style:?}");
+                let case = labelled(list.add(&name, stepped(turn)?, |view, panel| {
+                    view.plane = plane;
+                    panel.overlay = Some(OverlayDraw { style, ..overlay() });
+                }));
+                case.in_self_check = how == "oblique" && style == Style::Both(2);
+            }
+        }
+    }
+    labelled(list.add("overlay, outlines of a slab are fills", stepped(DMat3::IDENTITY)?, |view, panel| {
+        view.slab = Slab { thickness: 15.0, mode: SlabMode::Mip };
+        panel.overlay = Some(OverlayDraw { style: Style::Outline(2), ..overlay() });
+    }));
     labelled(list.add("overlay, inverted", stepped(DMat3::IDENTITY)?, |_, panel| {
         panel.overlay = Some(overlay());
         panel.invert = true;
@@ -226,7 +247,13 @@ fn extremes(list: &mut List) -> Result<(), GridError> {
             let name = format!("overlay, {name} {}", slab.thickness);
             labelled(list.add(&name, stepped(DMat3::IDENTITY)?, |view, panel| {
                 view.slab = slab;
-                panel.overlay = Some(OverlayDraw { lowest, highest, region, palette: palette() });
+                panel.overlay = Some(OverlayDraw {
+                    lowest,
+                    highest,
+                    region,
+                    palette: Box::new(palette()),
+                    style: Style::Fill,
+                });
             }));
         }
     }

@@ -3,9 +3,9 @@
 //! A pass of its own after the grey one, so that panels without an overlay do nothing for it, and over the part of
 //! the row that lies in the box alone.
 
-use super::super::overlay::{COLOURS, OverlayDraw};
+use super::super::overlay::{COLOURS, OverlayDraw, Style};
 use super::sample::{Sampler, Stored};
-use super::{add, inside};
+use super::{Walk, add, inside};
 use crate::labels::Labels;
 
 pub(super) struct Marker<'a, T> {
@@ -13,13 +13,14 @@ pub(super) struct Marker<'a, T> {
     region: [[u32; 3]; 2],
     lowest: f32,
     highest: f32,
-    palette: [[u8; 4]; COLOURS],
+    palette: &'a [[u8; 4]; COLOURS],
+    style: Style,
     labels: Option<&'a Labels>,
 }
 
 impl<'a, T: Stored> Marker<'a, T> {
     pub(super) fn new(
-        overlay: &OverlayDraw,
+        overlay: &'a OverlayDraw,
         dims: [u32; 3],
         sampler: &'a Sampler<'a, T>,
         labels: Option<&'a Labels>,
@@ -29,13 +30,14 @@ impl<'a, T: Stored> Marker<'a, T> {
             region: overlay.region_within(dims),
             lowest: overlay.lowest,
             highest: overlay.highest,
-            palette: overlay.palette,
+            palette: &overlay.palette,
+            style: overlay.style,
             labels,
         }
     }
 
     /// Raises the marks (0, or 1 + label) of the samples at `start`, `start + right`, ...
-    pub(super) fn run(&self, start: [i64; 3], right: [i64; 3], marks: &mut [u8]) {
+    pub(super) fn run(&self, start: [i64; 3], right: [i64; 3], marks: &mut [u16]) {
         let (from, to) = inside(start, right, self.region, marks.len());
         let mut at = add(start, right, from as i64);
         for mark in &mut marks[from..to] {
@@ -52,7 +54,7 @@ impl<'a, T: Stored> Marker<'a, T> {
     }
 
     #[inline(never)]
-    fn mark(&self, voxel: [usize; 3]) -> u8 {
+    fn mark(&self, voxel: [usize; 3]) -> u16 {
         if !self.sampler.holds_measurement(voxel) {
             return 0;
         }
@@ -61,15 +63,45 @@ impl<'a, T: Stored> Marker<'a, T> {
             let columns = labels.dims()[0] as usize;
             labels.slice(z as u32).and_then(|slice| slice.get(y * columns + x)).map_or(0, |label| *label)
         });
-        let label = label.min(COLOURS as u8 - 1);
-        if self.palette[usize::from(label)][3] == 0 { 0 } else { label + 1 }
+        if self.palette[usize::from(label)][3] == 0 { 0 } else { u16::from(label) + 1 }
     }
 
-    /// Lays the colours over grey pixels.
-    pub(super) fn paint(&self, marks: &[u8], row: &mut [u8]) {
-        for (mark, pixel) in marks.iter().zip(row.chunks_exact_mut(4)) {
+    /// Marks a row of pixels, all samples of each together.
+    pub(super) fn row(&self, walk: &Walk, start: [i64; 3], samples: u32, marks: &mut Marks, row: &mut [u8]) {
+        let width = row.len() / 4;
+        let marked = restarted(&mut marks.row, width);
+        for k in 0..samples {
+            self.run(add(start, walk.away, i64::from(k)), walk.right, marked);
+        }
+        match self.style.outline_px().filter(|_| samples == 1) {
+            None => self.paint(marked, row, Style::Fill, |_| false),
+            Some(px) => {
+                let px = px as usize;
+                let aside = restarted(&mut marks.aside, width + 2 * px);
+                self.run(add(start, walk.right, -(px as i64)), walk.right, aside);
+                let [above, below] = &mut marks.beside;
+                for (row, px) in [(&mut *above, -(px as i64)), (&mut *below, px as i64)] {
+                    self.run(add(start, walk.down, px), walk.right, restarted(row, width));
+                }
+                self.paint(&marks.row, row, self.style, |x| {
+                    let mark = marks.row[x];
+                    [aside[x], aside[x + 2 * px], above[x], below[x]].iter().any(|other| *other != mark)
+                });
+            }
+        }
+    }
+
+    /// Lays the colours over pixels; `edge` is only asked of marked ones.
+    fn paint(&self, marks: &[u16], row: &mut [u8], style: Style, edge: impl Fn(usize) -> bool) {
+        for (x, (mark, pixel)) in marks.iter().zip(row.chunks_exact_mut(4)).enumerate() {
             let Some(label) = mark.checked_sub(1) else { continue };
             let [colour @ .., alpha] = self.palette[usize::from(label)].map(u32::from);
+            let alpha = match style {
+                Style::Fill => alpha,
+                _ if edge(x) => 255,
+                Style::Outline(_) => 0,
+                Style::Both(_) => alpha,
+            };
             for (level, colour) in pixel.iter_mut().zip(colour) {
                 // floor(n / 255 + 1/2) = floor((2 n + 255) / 510)
                 let sum = u32::from(*level) * (255 - alpha) + colour * alpha;
@@ -77,4 +109,20 @@ impl<'a, T: Stored> Marker<'a, T> {
             }
         }
     }
+}
+
+/// The marks of a row and, for outlines, of its neighbours; kept from row to row.
+#[derive(Default)]
+pub(super) struct Marks {
+    row: Vec<u16>,
+    /// The row itself, from as far left to as far right of the panel as the outline is wide.
+    aside: Vec<u16>,
+    beside: [Vec<u16>; 2],
+}
+
+/// As many marks as asked for, all 0.
+fn restarted(marks: &mut Vec<u16>, width: usize) -> &mut [u16] {
+    marks.clear();
+    marks.resize(width, 0);
+    marks
 }
