@@ -4,7 +4,19 @@
 //! allocated, and run operator by operator. Every operator exists on the CPU; the ones that cost time exist on the
 //! GPU as well, with the same numbers.
 
+pub mod conformance;
+pub mod cpu;
+pub mod exec;
+pub mod gpu;
+pub mod graph;
+pub mod npy;
+pub mod onnx;
+pub mod ops;
+pub mod plan;
 pub mod tensor;
 pub mod window;
 
+pub use exec::{Exec, HostOnly, Session};
+pub use graph::{Graph, load};
+pub use onnx::Limits;
 pub use tensor::{DType, Data, Tensor, TensorInfo};

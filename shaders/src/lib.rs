@@ -89,7 +89,9 @@ pub const COMPONENTS: Shader =
 pub const MEASURES: Shader =
     Shader { name: "measures", draws: false, parts: &[PIECE, part!("kernels/measures.wgsl")] };
 
-/// Every shader there is. The validation test and the registry of kernels walk this list.
+pub mod inference;
+
+/// Every shader of drawing and of the viewer's kernels. The validation test and the registry of kernels walk this list.
 pub const ALL: &[Shader] =
     &[SLICE_DIRECT, SLICE_WRAPPED, HISTOGRAM, CANDIDATES_DIRECT, CANDIDATES_WRAPPED, COMPONENTS, MEASURES];
 
@@ -102,9 +104,9 @@ mod tests {
     fn every_wgsl_file_is_part_of_a_shader() {
         let root = testbed::checkout().join("shaders");
         let listed: BTreeSet<String> =
-            ALL.iter().flat_map(|s| s.parts).map(|part| part.path.to_owned()).collect();
+            ALL.iter().chain(inference::ALL).flat_map(|s| s.parts).map(|part| part.path.to_owned()).collect();
         let mut found = BTreeSet::new();
-        for folder in ["display", "kernels", "shared"] {
+        for folder in ["display", "kernels", "shared", "inference"] {
             for entry in std::fs::read_dir(root.join(folder)).unwrap() {
                 found.insert(format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy()));
             }

@@ -1,0 +1,414 @@
+//! Walks the plan: each node on the executor where it takes it, else on the host.
+//!
+//! A value lies on the host, on the executor, or on both; it is copied when a node needs it on the other side, and
+//! dropped after its last reader. Copying back is asynchronous, because a browser cannot wait.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::{Arg, Exec, ExecError, allowed};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ops::{Known, Op, OpError, Prepared};
+use crate::plan::Plan;
+use crate::tensor::{Tensor, TensorInfo};
+
+/// Why a run ended without result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RunError {
+    /// An input that the model does not take.
+    #[error("input {name:?} {what}")]
+    Input {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Too large for the budget.
+    #[error("the model needs {} MB for this input, {} MB are allowed", needed.div_ceil(1 << 20), budget >> 20)]
+    Budget {
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        budget: u64,
+    },
+    /// A node that cannot be computed.
+    #[error("operator {operator} of node {node:?}: {error}")]
+    Node {
+        /// Its operator.
+        operator: String,
+        /// Its name.
+        node: String,
+        /// What is wrong.
+        error: OpError,
+    },
+    /// The executor failed.
+    #[error("operator {operator} of node {node:?} failed on the device: {message}")]
+    Device {
+        /// The operator.
+        operator: String,
+        /// The node.
+        node: String,
+        /// What it said.
+        message: String,
+    },
+    /// The caller stopped it.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl RunError {
+    /// With the node's name.
+    pub fn node(node: &Node, error: OpError) -> Self {
+        Self::Node { operator: node.op_type.clone(), node: node.name.clone(), error }
+    }
+
+    fn exec(node: &Node, error: ExecError) -> Self {
+        match error {
+            ExecError::Op(error) => Self::node(node, error),
+            ExecError::Device(message) => {
+                Self::Device { operator: node.op_type.clone(), node: node.name.clone(), message }
+            }
+        }
+    }
+
+    /// Whether the model is sound and only asks for something that is not offered here.
+    pub const fn unsupported(&self) -> bool {
+        matches!(self, Self::Node { error: OpError::Unsupported(_), .. })
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// Nodes done.
+    pub done: usize,
+    /// Nodes in all.
+    pub all: usize,
+    /// Operator of the next node.
+    pub operator: &'a str,
+}
+
+/// What a run was like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Name of the executor.
+    pub backend: String,
+    /// Nodes that the executor ran.
+    pub on_device: usize,
+    /// Nodes that the host ran.
+    pub on_host: usize,
+    /// Operators that the host ran although there is a device, each once.
+    pub host_operators: Vec<String>,
+    /// Bytes that the plan foresaw.
+    pub peak_bytes: u64,
+    /// Nodes whose shapes were known only when they ran.
+    pub data_dependent: usize,
+}
+
+/// A value during a run.
+struct Slot<V> {
+    info: TensorInfo,
+    host: Option<Arc<Tensor>>,
+    device: Option<V>,
+}
+
+/// A model on an executor.
+pub struct Session<E: Exec> {
+    graph: Arc<Graph>,
+    exec: E,
+    budget: u64,
+    plan: Option<(Vec<TensorInfo>, Arc<Plan>)>,
+    /// Constants that were uploaded for the current plan.
+    weights: HashMap<ValueId, E::Value>,
+    /// Constants that operators of the host made ready for the current plan, by node.
+    prepared: HashMap<usize, Option<Prepared>>,
+}
+
+impl<E: Exec> Session<E> {
+    /// Runs `graph` on `exec` within `budget` bytes.
+    pub fn new(graph: Arc<Graph>, exec: E, budget: u64) -> Self {
+        Self { graph, exec, budget, plan: None, weights: HashMap::new(), prepared: HashMap::new() }
+    }
+
+    /// The model.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// The executor.
+    pub const fn exec(&self) -> &E {
+        &self.exec
+    }
+
+    /// Gives the executor back.
+    pub fn into_exec(self) -> E {
+        self.exec
+    }
+
+    /// What will happen for inputs like these, in the model's order.
+    ///
+    /// # Errors
+    /// Inputs that the model does not take, shapes that contradict each other, and more bytes than the budget.
+    pub fn plan(&mut self, inputs: &[TensorInfo]) -> Result<Arc<Plan>, RunError> {
+        if let Some((shapes, plan)) = &self.plan
+            && shapes == inputs
+        {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(Plan::new(&self.graph, inputs, self.budget)?);
+        self.plan = Some((inputs.to_vec(), Arc::clone(&plan)));
+        self.weights.clear();
+        self.prepared.clear();
+        Ok(plan)
+    }
+
+    /// Puts named inputs into the model's order.
+    fn ordered(&self, inputs: Vec<(String, Tensor)>) -> Result<Vec<Tensor>, RunError> {
+        let mut given: HashMap<String, Tensor> = inputs.into_iter().collect();
+        let mut ordered = Vec::with_capacity(self.graph.inputs.len());
+        for input in &self.graph.inputs {
+            let fault = || RunError::Input { name: input.name.clone(), what: "is missing".into() };
+            ordered.push(given.remove(&input.name).ok_or_else(fault)?);
+        }
+        if let Some(name) = given.into_keys().next() {
+            let names: Vec<_> = self.graph.inputs.iter().map(|i| i.name.as_str()).collect();
+            let what = format!("is none of the model's: {}", names.join(", "));
+            return Err(RunError::Input { name, what });
+        }
+        Ok(ordered)
+    }
+
+    /// Runs the model.
+    ///
+    /// # Errors
+    /// See [`RunError`]; `progress` is asked before each node and may stop the run.
+    pub async fn run(
+        &mut self,
+        inputs: Vec<(String, Tensor)>,
+        mut progress: impl FnMut(Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<(Vec<(String, Tensor)>, Report), RunError> {
+        let inputs = self.ordered(inputs)?;
+        let infos: Vec<_> = inputs.iter().map(Tensor::info).collect();
+        let plan = self.plan(&infos)?;
+        let graph = Arc::clone(&self.graph);
+        let mut report = Report {
+            backend: self.exec.name(),
+            peak_bytes: plan.peak_bytes,
+            data_dependent: plan.data_dependent,
+            ..Report::default()
+        };
+        let mut slots: Vec<Option<Slot<E::Value>>> = graph.values.iter().map(|_| None).collect();
+        for (&id, tensor) in &plan.constants {
+            let device = self.weights.get(&id).cloned();
+            slots[id] = Some(Slot { info: tensor.info(), host: Some(Arc::clone(tensor)), device });
+        }
+        for (input, tensor) in graph.inputs.iter().zip(inputs) {
+            slots[input.value] =
+                Some(Slot { info: tensor.info(), host: Some(Arc::new(tensor)), device: None });
+        }
+        for (step, &at) in plan.steps.iter().enumerate() {
+            let node = &graph.nodes[at];
+            let state = Progress { done: step, all: plan.steps.len(), operator: &node.op_type };
+            if progress(state).is_break() {
+                return Err(RunError::Stopped);
+            }
+            self.node(at, &plan, &mut slots, &mut report).await?;
+            for &id in &plan.ends[step] {
+                slots[id] = None;
+            }
+        }
+        let mut outputs = Vec::with_capacity(graph.outputs.len());
+        for (name, id) in &graph.outputs {
+            let missing = || RunError::Input { name: name.clone(), what: "was made by nothing".into() };
+            let slot = slots[*id].as_mut().ok_or_else(missing)?;
+            if slot.host.is_none()
+                && let Some(value) = &slot.device
+            {
+                let tensor = self.exec.download(value).await.map_err(|error| RunError::Device {
+                    operator: "read-back".into(),
+                    node: name.clone(),
+                    message: error.to_string(),
+                })?;
+                slot.host = Some(Arc::new(tensor));
+            }
+            let tensor = slot.host.as_deref().ok_or_else(missing)?;
+            outputs.push((name.clone(), tensor.clone()));
+        }
+        report.host_operators.sort_unstable();
+        report.host_operators.dedup();
+        Ok((outputs, report))
+    }
+
+    async fn node(
+        &mut self,
+        at: usize,
+        plan: &Plan,
+        slots: &mut [Option<Slot<E::Value>>],
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let graph = Arc::clone(&self.graph);
+        let node = &graph.nodes[at];
+        let parameters = node.op.kernel().parameters();
+        for &at in parameters {
+            if let Some(id) = node.inputs.get(at).copied().flatten() {
+                self.bring_to_host(node, &mut slots[id]).await?;
+            }
+        }
+        if let Some(outputs) = self.outputs(node, plan, slots)? {
+            allowed(&outputs, self.budget).map_err(|error| RunError::node(node, error))?;
+            if self.on_device(node, plan, slots, &outputs) {
+                report.on_device += 1;
+                return self.run_device(node, plan, slots, outputs);
+            }
+        }
+        report.on_host += 1;
+        report.host_operators.push(node.op_type.clone());
+        for &id in node.inputs.iter().flatten() {
+            self.bring_to_host(node, &mut slots[id]).await?;
+        }
+        self.run_host(at, node, plan, slots)
+    }
+
+    /// Types and shapes of a node's outputs, as far as they can be known before it runs.
+    fn outputs(
+        &self,
+        node: &Node,
+        plan: &Plan,
+        slots: &[Option<Slot<E::Value>>],
+    ) -> Result<Option<Vec<TensorInfo>>, RunError> {
+        let planned: Option<Vec<_>> =
+            node.outputs.iter().map(|id| id.and_then(|id| plan.infos[id].clone())).collect();
+        if let Some(planned) = planned {
+            return Ok(Some(planned));
+        }
+        let known: Vec<_> = node
+            .inputs
+            .iter()
+            .map(|id| {
+                let slot = id.and_then(|id| slots[id].as_ref())?;
+                Some(Known { info: &slot.info, value: slot.host.as_deref() })
+            })
+            .collect();
+        node.op.kernel().infer(&known).map_err(|error| RunError::node(node, error))
+    }
+
+    fn args<'s>(
+        node: &Node,
+        plan: &Plan,
+        slots: &'s [Option<Slot<E::Value>>],
+    ) -> Vec<Option<Arg<'s, E::Value>>> {
+        node.inputs
+            .iter()
+            .map(|id| {
+                let id = (*id)?;
+                let slot = slots[id].as_ref()?;
+                Some(Arg {
+                    info: &slot.info,
+                    host: slot.host.as_deref(),
+                    value: slot.device.as_ref(),
+                    constant: plan.constants.contains_key(&id),
+                })
+            })
+            .collect()
+    }
+
+    fn on_device(
+        &self,
+        node: &Node,
+        plan: &Plan,
+        slots: &[Option<Slot<E::Value>>],
+        outputs: &[TensorInfo],
+    ) -> bool {
+        if matches!(node.op, Op::Host(_)) {
+            return false;
+        }
+        let parameters = node.op.kernel().parameters();
+        let args = Self::args(node, plan, slots);
+        let data =
+            || args.iter().enumerate().filter(|(at, _)| !parameters.contains(at)).filter_map(|(_, a)| *a);
+        let held = data().all(|arg| self.exec.holds(arg.info)) && outputs.iter().all(|o| self.exec.holds(o));
+        let there = data().any(|arg| arg.value.is_some() && !arg.constant);
+        let largest = data().map(|arg| arg.info).chain(outputs).filter_map(TensorInfo::elements).max();
+        held && (there || self.exec.worth(largest.unwrap_or(0))) && self.exec.takes(&node.op, &args, outputs)
+    }
+
+    fn run_device(
+        &mut self,
+        node: &Node,
+        plan: &Plan,
+        slots: &mut [Option<Slot<E::Value>>],
+        outputs: Vec<TensorInfo>,
+    ) -> Result<(), RunError> {
+        let parameters = node.op.kernel().parameters();
+        for (at, id) in node.inputs.iter().enumerate() {
+            let Some(id) = *id else { continue };
+            let Some(slot) = slots[id].as_mut().filter(|s| s.device.is_none() && !parameters.contains(&at))
+            else {
+                continue;
+            };
+            if let Some(tensor) = &slot.host {
+                let value = self.exec.upload(tensor).map_err(|error| RunError::exec(node, error))?;
+                if plan.constants.contains_key(&id) {
+                    self.weights.insert(id, value.clone());
+                }
+                slot.device = Some(value);
+            }
+        }
+        let made = {
+            let args = Self::args(node, plan, slots);
+            self.exec.run(&node.op, &args, &outputs).map_err(|error| RunError::exec(node, error))?
+        };
+        for ((id, value), info) in node.outputs.iter().zip(made).zip(outputs) {
+            if let Some(id) = id {
+                slots[*id] = Some(Slot { info, host: None, device: Some(value) });
+            }
+        }
+        Ok(())
+    }
+
+    async fn bring_to_host(
+        &mut self,
+        node: &Node,
+        slot: &mut Option<Slot<E::Value>>,
+    ) -> Result<(), RunError> {
+        if let Some(slot) = slot
+            && slot.host.is_none()
+            && let Some(value) = &slot.device
+        {
+            let tensor = self.exec.download(value).await.map_err(|error| RunError::exec(node, error))?;
+            slot.host = Some(Arc::new(tensor));
+        }
+        Ok(())
+    }
+
+    fn run_host(
+        &mut self,
+        at: usize,
+        node: &Node,
+        plan: &Plan,
+        slots: &mut [Option<Slot<E::Value>>],
+    ) -> Result<(), RunError> {
+        let kernel = node.op.kernel();
+        let made = {
+            let host = |id: Option<ValueId>| slots[id?].as_ref()?.host.as_deref();
+            let inputs: Vec<_> = node.inputs.iter().map(|&id| host(id)).collect();
+            let constant = |id: &ValueId| plan.constants.contains_key(id);
+            let prepared = self.prepared.entry(at).or_insert_with(|| {
+                let constants: Vec<_> = node.inputs.iter().map(|id| host(id.filter(constant))).collect();
+                kernel.prepare(&constants)
+            });
+            match prepared {
+                Some(prepared) => kernel.run_prepared(&inputs, prepared),
+                None => kernel.run(&inputs),
+            }
+            .map_err(|error| RunError::node(node, error))?
+        };
+        for (id, tensor) in node.outputs.iter().zip(made) {
+            if let Some(id) = id {
+                slots[*id] = Some(Slot { info: tensor.info(), host: Some(Arc::new(tensor)), device: None });
+            }
+        }
+        Ok(())
+    }
+}

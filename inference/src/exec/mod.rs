@@ -1,0 +1,96 @@
+//! What an executor is: something that holds tensors of its own and computes some operators on them fast.
+//!
+//! The interpreter asks it node by node; what it does not take runs on the host. So an executor never has to refuse a
+//! model, and both give the same numbers.
+
+mod evaluate;
+mod host;
+mod interpret;
+
+pub use evaluate::{allowed, bytes, evaluate};
+pub use host::HostOnly;
+pub use interpret::{Progress, Report, RunError, Session};
+
+use std::future::Future;
+
+use crate::ops::{Op, OpError};
+use crate::tensor::{Tensor, TensorInfo};
+
+/// An input of a node, as an executor sees it.
+#[derive(Debug)]
+pub struct Arg<'a, V> {
+    /// Type and shape.
+    pub info: &'a TensorInfo,
+    /// The elements on the host: always for the op's `parameters()`, else where the host happens to have them.
+    pub host: Option<&'a Tensor>,
+    /// The executor's own value: for all inputs but the op's `parameters()` when it is asked to run.
+    pub value: Option<&'a V>,
+    /// Whether it is the same in every run (a weight): worth to be prepared once and kept.
+    pub constant: bool,
+}
+
+impl<V> Clone for Arg<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Arg<'_, V> {}
+
+/// Why an executor failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ExecError {
+    /// The operator's inputs contradict each other.
+    #[error(transparent)]
+    Op(#[from] OpError),
+    /// The device failed, was lost, or has no memory left.
+    #[error("{0}")]
+    Device(String),
+}
+
+/// Somewhere to compute.
+pub trait Exec {
+    /// A tensor on the executor; a clone is a second name for the same, the last one dropped frees it.
+    type Value: Clone;
+
+    /// For the report: "CPU" or the adapter's name.
+    fn name(&self) -> String;
+
+    /// Copies a tensor there.
+    ///
+    /// # Errors
+    /// Where there is no room.
+    fn upload(&mut self, tensor: &Tensor) -> Result<Self::Value, ExecError>;
+
+    /// Whether it can hold a tensor like this (64-bit integers stay on the host).
+    fn holds(&self, info: &TensorInfo) -> bool;
+
+    /// Whether it runs this operator on inputs like these; a yes is a promise. `value`s are not there yet.
+    fn takes(&self, op: &Op, inputs: &[Option<Arg<'_, Self::Value>>], outputs: &[TensorInfo]) -> bool;
+
+    /// Runs an operator that it takes. `outputs` are the types and shapes that the operator's `infer` gave.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn run(
+        &mut self,
+        op: &Op,
+        inputs: &[Option<Arg<'_, Self::Value>>],
+        outputs: &[TensorInfo],
+    ) -> Result<Vec<Self::Value>, ExecError>;
+
+    /// Copies a tensor back. Asynchronous: a browser cannot wait.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn download(&mut self, value: &Self::Value) -> impl Future<Output = Result<Tensor, ExecError>>;
+
+    /// Bytes that its values take at the moment, those kept for reuse included.
+    fn bytes_in_use(&self) -> u64;
+
+    /// Whether an operator that it takes should nevertheless run on the host when its inputs are there and small: a
+    /// dispatch and a copy cost more than a few thousand additions.
+    fn worth(&self, elements: usize) -> bool {
+        elements > 4096
+    }
+}

@@ -1,0 +1,216 @@
+//! The GPU as an executor of the interpreter.
+//!
+//! An operator is lowered to jobs of kernels once its shapes are known; what cannot be lowered runs on the host. The same
+//! lowering answers "do you take it" and runs it, so that a yes is kept.
+
+mod chains;
+mod lower;
+mod moves;
+mod store;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::device::Gpu;
+use super::fault::GpuFault;
+use super::kernels::{
+    conv, copy, depthwise, elementwise, gather, matmul, norm, pad, pool, reduce, resample, softmax,
+};
+use super::memory::Block;
+use super::recorder::Recorder;
+use crate::exec::{Arg, Exec, ExecError};
+use crate::ops::Op;
+use crate::tensor::{Tensor, TensorInfo};
+use lower::{Job, lower};
+
+impl From<GpuFault> for ExecError {
+    fn from(fault: GpuFault) -> Self {
+        Self::Device(fault.to_string())
+    }
+}
+
+/// A tensor on the GPU: one word per element, whatever its type.
+#[derive(Clone)]
+pub struct Value {
+    block: Block,
+    info: TensorInfo,
+    /// The same as packed weights of a convolution, once it was one.
+    packed: Rc<RefCell<Option<(conv::Conv, Block)>>>,
+}
+
+impl Value {
+    fn new(block: Block, info: TensorInfo) -> Self {
+        Self { block, info, packed: Rc::default() }
+    }
+}
+
+/// Runs operators on one device.
+pub struct GpuExec {
+    rec: Recorder,
+    eager: bool,
+}
+
+impl GpuExec {
+    /// On this device. `eager` runs everything there that can be, also what is quicker on the host: for tests.
+    pub fn new(gpu: Gpu, eager: bool) -> Self {
+        Self { rec: Recorder::new(gpu), eager }
+    }
+
+    /// The device's work.
+    pub const fn recorder(&self) -> &Recorder {
+        &self.rec
+    }
+
+    /// The device's work, to wait for it or to give memory back.
+    pub const fn recorder_mut(&mut self) -> &mut Recorder {
+        &mut self.rec
+    }
+
+    fn words(&self, info: &TensorInfo) -> Option<u64> {
+        let words = info.elements()? as u64;
+        let fits = words > 0 && words <= self.rec.gpu().largest_binding() / 4 && words <= i32::MAX as u64;
+        fits.then_some(words)
+    }
+
+    fn weights(&mut self, job: &conv::Conv, value: &Value) -> Result<conv::Weights, GpuFault> {
+        if let Some((known, block)) = &*value.packed.borrow()
+            && known == job
+        {
+            return Ok(conv::Weights::F32(block.clone()));
+        }
+        let block = conv::pack(&mut self.rec, job, &value.block)?;
+        *value.packed.borrow_mut() = Some((job.clone(), block.clone()));
+        Ok(conv::Weights::F32(block))
+    }
+
+    fn execute(
+        &mut self,
+        job: Job,
+        inputs: &[Option<&Value>],
+        outputs: &[TensorInfo],
+    ) -> Result<Vec<Value>, GpuFault> {
+        let input = |at: usize| {
+            inputs
+                .get(at)
+                .copied()
+                .flatten()
+                .ok_or_else(|| GpuFault::unfit("executor", format!("input {at} is missing")))
+        };
+        let optional = |at: usize| inputs.get(at).copied().flatten().map(|value| &value.block);
+        if let Job::Alias(at) = job {
+            let info = outputs
+                .first()
+                .cloned()
+                .unwrap_or_else(|| TensorInfo { dtype: crate::DType::F32, shape: vec![] });
+            return Ok(vec![Value { block: input(at)?.block.clone(), info, packed: Rc::default() }]);
+        }
+        let mut made = Vec::with_capacity(outputs.len());
+        for info in outputs {
+            let words = info.elements().unwrap_or(0) as u64;
+            made.push(Value::new(self.rec.take(words)?, info.clone()));
+        }
+        let Some(out) = made.first().map(|value| value.block.clone()) else { return Ok(made) };
+        match job {
+            Job::Alias(_) => {}
+            Job::Conv(job) => {
+                let weights = self.weights(&job, input(1)?)?;
+                conv::record(&mut self.rec, &job, &input(0)?.block, &weights, optional(2), &out)?;
+            }
+            Job::Depthwise(job) => {
+                depthwise::record(
+                    &mut self.rec,
+                    &job,
+                    &input(0)?.block,
+                    &input(1)?.block,
+                    optional(2),
+                    &out,
+                )?;
+            }
+            Job::MatMul(job) => {
+                matmul::record(&mut self.rec, &job, &input(0)?.block, &input(1)?.block, optional(2), &out)?;
+            }
+            Job::Pool(job) => pool::record(&mut self.rec, &job, &input(0)?.block, &out)?,
+            Job::Norm(job) => {
+                norm::record(&mut self.rec, &job, &input(0)?.block, &input(1)?.block, optional(2), &out)?;
+            }
+            Job::Softmax(job) => softmax::record(&mut self.rec, &job, &input(0)?.block, &out)?,
+            Job::Reduce(job) => reduce::record(&mut self.rec, &job, &input(0)?.block, &out)?,
+            Job::Gather(job) => {
+                gather::record(&mut self.rec, &job, &input(0)?.block, &input(1)?.block, &out)?;
+            }
+            Job::Pad(job) => pad::record(&mut self.rec, &job, &input(0)?.block, &out)?,
+            Job::Copies(copies) => {
+                for (from, to, job) in copies {
+                    let to =
+                        made.get(to).ok_or_else(|| GpuFault::unfit("executor", "an output is missing"))?;
+                    copy::record(&mut self.rec, &job, &input(from)?.block, &to.block)?;
+                }
+            }
+            Job::Resample(passes) => {
+                let mut from = input(0)?.block.clone();
+                let last = passes.len().saturating_sub(1);
+                for (i, pass) in passes.iter().enumerate() {
+                    let to = if i == last {
+                        out.clone()
+                    } else {
+                        self.rec.take((pass.outer * pass.output() * pass.inner) as u64)?
+                    };
+                    resample::record(&mut self.rec, pass, &from, &to)?;
+                    from = to;
+                }
+            }
+            Job::Elementwise(job, from) => {
+                let blocks: Result<Vec<_>, _> =
+                    from.iter().map(|&at| input(at).map(|value| &value.block)).collect();
+                elementwise::record(&mut self.rec, &job, &blocks?, &out)?;
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Exec for GpuExec {
+    type Value = Value;
+
+    fn name(&self) -> String {
+        self.rec.gpu().adapter_name().to_owned()
+    }
+
+    fn upload(&mut self, tensor: &Tensor) -> Result<Value, ExecError> {
+        let block = store::upload(&mut self.rec, tensor)?;
+        Ok(Value::new(block, tensor.info()))
+    }
+
+    fn holds(&self, info: &TensorInfo) -> bool {
+        store::has_word(info.dtype) && self.words(info).is_some()
+    }
+
+    fn takes(&self, op: &Op, inputs: &[Option<Arg<'_, Value>>], outputs: &[TensorInfo]) -> bool {
+        lower(op, inputs, outputs).is_some()
+    }
+
+    fn run(
+        &mut self,
+        op: &Op,
+        inputs: &[Option<Arg<'_, Value>>],
+        outputs: &[TensorInfo],
+    ) -> Result<Vec<Value>, ExecError> {
+        let job = lower(op, inputs, outputs)
+            .ok_or_else(|| ExecError::Device(format!("{op:?} was taken and cannot be lowered")))?;
+        let values: Vec<Option<&Value>> = inputs.iter().map(|arg| arg.and_then(|arg| arg.value)).collect();
+        Ok(self.execute(job, &values, outputs)?)
+    }
+
+    async fn download(&mut self, value: &Value) -> Result<Tensor, ExecError> {
+        Ok(store::download(&mut self.rec, &value.block, &value.info).await?)
+    }
+
+    fn bytes_in_use(&self) -> u64 {
+        self.rec.held_bytes().0
+    }
+
+    fn worth(&self, elements: usize) -> bool {
+        // Below, a dispatch and a copy cost more than the work.
+        self.eager || elements > 4096
+    }
+}

@@ -1,0 +1,219 @@
+//! What will happen for inputs of these shapes: shapes of all values, what is constant, when values end, how much room.
+//!
+//! Everything is known before anything is allocated, so that a model that does not fit is refused with a number. Where
+//! a shape depends on data (NonZero, TopK by an input, suppression of boxes) the plan says so instead of guessing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::exec::{RunError, allowed, bytes};
+use crate::graph::{Dim, Graph, ValueId};
+use crate::ops::{Known, OpError};
+use crate::tensor::{Tensor, TensorInfo};
+
+/// What is computed ahead of the run may be this large, or eight times its inputs.
+const FOLD_BYTES: u64 = 1 << 16;
+
+/// A plan for inputs of certain shapes.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Type and shape of every value; `None` where they depend on data.
+    pub infos: Vec<Option<TensorInfo>>,
+    /// Values that are the same whatever the inputs hold: weights, and arithmetic on shapes.
+    pub constants: HashMap<ValueId, Arc<Tensor>>,
+    /// Nodes that have to run, in order.
+    pub steps: Vec<usize>,
+    /// Values that are read for the last time by each step.
+    pub ends: Vec<Vec<ValueId>>,
+    /// Bytes of weights and of the values that live at the same time, at most.
+    pub peak_bytes: u64,
+    /// Nodes whose shapes depend on data; with any, `peak_bytes` is what is known of them.
+    pub data_dependent: usize,
+}
+
+/// Checks shapes against what the model declares, and sizes against each other by name.
+fn check_inputs(graph: &Graph, given: &[TensorInfo]) -> Result<(), RunError> {
+    let mut named: HashMap<&str, usize> = HashMap::new();
+    for (input, info) in graph.inputs.iter().zip(given) {
+        let fault = |what: String| RunError::Input { name: input.name.clone(), what };
+        if let Some(want) = input.dtype.filter(|&d| d != info.dtype) {
+            return Err(fault(format!("is {}, the model takes {}", info.dtype.name(), want.name())));
+        }
+        let Some(dims) = &input.shape else { continue };
+        let mut fits = dims.len() == info.shape.len();
+        for (dim, &extent) in dims.iter().zip(&info.shape) {
+            fits &= match dim {
+                Dim::Fixed(want) => *want == extent,
+                Dim::Named(name) => *named.entry(name).or_insert(extent) == extent,
+                Dim::Any => true,
+            };
+        }
+        if !fits {
+            let dims: Vec<String> = dims
+                .iter()
+                .map(|d| match d {
+                    Dim::Fixed(n) => n.to_string(),
+                    Dim::Named(name) => name.clone(),
+                    Dim::Any => "?".into(),
+                })
+                .collect();
+            return Err(fault(format!("has shape {:?}, the model takes [{}]", info.shape, dims.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// The plan for inputs like these, in the order of `graph.inputs`; nothing larger than `budget` bytes is made.
+    ///
+    /// # Errors
+    /// Inputs that the model does not take, nodes whose shapes contradict each other, and [`RunError::Budget`].
+    pub fn new(graph: &Graph, given: &[TensorInfo], budget: u64) -> Result<Self, RunError> {
+        check_inputs(graph, given)?;
+        let needed = needed(graph);
+        let mut plan = Self {
+            infos: vec![None; graph.values.len()],
+            constants: graph.constants.clone(),
+            steps: Vec::new(),
+            ends: Vec::new(),
+            peak_bytes: 0,
+            data_dependent: 0,
+        };
+        for (&id, tensor) in &graph.constants {
+            plan.infos[id] = Some(tensor.info());
+        }
+        for (input, info) in graph.inputs.iter().zip(given) {
+            plan.infos[input.value] = Some(info.clone());
+        }
+        for (at, node) in graph.nodes.iter().enumerate() {
+            if needed[at] && !plan.node(graph, at, budget).map_err(|error| RunError::node(node, error))? {
+                plan.steps.push(at);
+            }
+        }
+        plan.measure(graph);
+        if plan.peak_bytes > budget {
+            return Err(RunError::Budget { needed: plan.peak_bytes, budget });
+        }
+        Ok(plan)
+    }
+
+    /// Settles the shapes of a node's outputs; `true` where the outputs themselves are known now.
+    fn node(&mut self, graph: &Graph, at: usize, budget: u64) -> Result<bool, OpError> {
+        let node = &graph.nodes[at];
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        let mut values = Vec::with_capacity(node.inputs.len());
+        for id in &node.inputs {
+            let Some(id) = id else {
+                inputs.push(None);
+                values.push(None);
+                continue;
+            };
+            let Some(info) = &self.infos[*id] else {
+                self.data_dependent += 1;
+                return Ok(false);
+            };
+            let value = self.constants.get(id);
+            inputs.push(Some(Known { info, value: value.map(AsRef::as_ref) }));
+            values.push(value);
+        }
+        let kernel = node.op.kernel();
+        let outputs = kernel.infer(&inputs)?;
+        if let Some(outputs) = &outputs {
+            allowed(outputs, budget)?;
+        }
+        let made = match kernel.known_by_shapes(&inputs) {
+            Some(made) => Some(made),
+            None if kernel.random()
+                || node.inputs.iter().zip(&values).any(|(i, v)| i.is_some() && v.is_none()) =>
+            {
+                None
+            }
+            None => {
+                let size = |tensors: &[TensorInfo]| tensors.iter().filter_map(bytes).sum::<u64>();
+                let given: u64 = inputs.iter().flatten().filter_map(|k| bytes(k.info)).sum();
+                let small =
+                    outputs.as_ref().is_some_and(|o| size(o) <= FOLD_BYTES.max(given.saturating_mul(8)));
+                if small {
+                    let inputs: Vec<_> = values.iter().map(|v| v.map(AsRef::as_ref)).collect();
+                    Some(kernel.run(&inputs)?)
+                } else {
+                    None
+                }
+            }
+        };
+        if let Some(made) = made {
+            for (id, tensor) in node.outputs.iter().zip(made) {
+                if let Some(id) = id {
+                    self.infos[*id] = Some(tensor.info());
+                    self.constants.insert(*id, Arc::new(tensor));
+                }
+            }
+            return Ok(true);
+        }
+        match outputs {
+            None => self.data_dependent += 1,
+            Some(outputs) => {
+                for (id, info) in node.outputs.iter().zip(outputs) {
+                    if let Some(id) = id {
+                        self.infos[*id] = Some(info);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// When values end, and how much room they take at the same time.
+    fn measure(&mut self, graph: &Graph) {
+        let mut last: HashMap<ValueId, usize> = HashMap::new();
+        for (step, &at) in self.steps.iter().enumerate() {
+            let node = &graph.nodes[at];
+            for id in node.inputs.iter().chain(&node.outputs).flatten() {
+                last.insert(*id, step);
+            }
+        }
+        for (_, id) in &graph.outputs {
+            last.remove(id);
+        }
+        // What is constant lives as long as the session, so only what a step still reads counts.
+        let mut used: Vec<ValueId> = Vec::new();
+        for &at in &self.steps {
+            used.extend(graph.nodes[at].inputs.iter().flatten().filter(|id| self.constants.contains_key(id)));
+        }
+        used.extend(graph.outputs.iter().map(|(_, id)| *id).filter(|id| self.constants.contains_key(id)));
+        used.sort_unstable();
+        used.dedup();
+        self.constants.retain(|id, _| used.binary_search(id).is_ok());
+        let size = |plan: &Self, id: ValueId| plan.infos[id].as_ref().and_then(bytes).unwrap_or(0);
+        let weights: u64 = used.iter().map(|&id| size(self, id)).sum();
+        self.ends = vec![Vec::new(); self.steps.len()];
+        for (&id, &step) in &last {
+            if !self.constants.contains_key(&id) {
+                self.ends[step].push(id);
+            }
+        }
+        let mut live: u64 = graph.inputs.iter().map(|i| size(self, i.value)).sum();
+        let mut peak = live;
+        for (step, &at) in self.steps.iter().enumerate() {
+            live += graph.nodes[at].outputs.iter().flatten().map(|&id| size(self, id)).sum::<u64>();
+            peak = peak.max(live);
+            let ended: u64 = self.ends[step].iter().map(|&id| size(self, id)).sum();
+            live = live.saturating_sub(ended);
+        }
+        self.peak_bytes = weights + peak;
+    }
+}
+
+/// Nodes that an output depends on.
+fn needed(graph: &Graph) -> Vec<bool> {
+    let mut wanted = vec![false; graph.values.len()];
+    graph.outputs.iter().for_each(|(_, id)| wanted[*id] = true);
+    let mut needed = vec![false; graph.nodes.len()];
+    for (at, node) in graph.nodes.iter().enumerate().rev() {
+        if node.outputs.iter().flatten().any(|&id| wanted[id]) {
+            needed[at] = true;
+            node.inputs.iter().flatten().for_each(|&id| wanted[id] = true);
+        }
+    }
+    needed
+}

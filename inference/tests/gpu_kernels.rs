@@ -1,0 +1,68 @@
+//! Every case of every kernel of inference on a real (software) adapter against its twin.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used)] // Clippy sees only functions marked as tests.
+
+use inference::gpu::kernels::ALL;
+use inference::gpu::{Gpu, GpuFault, Recorder};
+
+/// A machine without an adapter says so loudly; on CI that is a failure.
+fn gpu() -> Option<Gpu> {
+    match pollster::block_on(Gpu::request()) {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            let hint = "install a Vulkan driver (Debian: mesa-vulkan-drivers)";
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{error}; {hint}");
+            eprintln!("\n*** NOT TESTED: {error}; {hint} ***\n");
+            None
+        }
+    }
+}
+
+#[test]
+fn every_case_equals_its_twin() {
+    let Some(gpu) = gpu() else { return };
+    println!("adapter: {} (software: {}, f16: {})", gpu.adapter_name(), gpu.is_software(), gpu.has_f16());
+    let mut rec = Recorder::new(gpu);
+    let mut failures = Vec::new();
+    for kernel in ALL {
+        let outcomes = pollster::block_on((kernel.check)(&mut rec));
+        assert!(outcomes.len() >= 10, "{} has only {} cases", kernel.name, outcomes.len());
+        let mut worst: f64 = 0.0;
+        let mut ms = 0.0;
+        for outcome in &outcomes {
+            ms += outcome.gpu_ms;
+            match &outcome.result {
+                Ok(difference) => worst = worst.max(*difference),
+                Err(detail) => failures.push(format!("{}: {detail}", kernel.name)),
+            }
+        }
+        println!("{}: {} cases in {ms:.0} ms, largest difference {worst:e}", kernel.name, outcomes.len());
+    }
+    println!("{:?} pipelines and dispatches, {:?} bytes", rec.counts(), rec.held_bytes());
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn a_lost_device_is_an_error_and_not_a_panic() {
+    let Some(gpu) = gpu() else { return };
+    let mut rec = Recorder::new(gpu);
+    let block = rec.upload(&[1, 2, 3]).unwrap();
+    assert_eq!(pollster::block_on(rec.download(&block, 3)), Ok(vec![1, 2, 3]));
+    rec.gpu().lose_for_test();
+    assert!(matches!(pollster::block_on(rec.download(&block, 3)), Err(GpuFault::Lost(_))));
+    let again = rec.upload(&[4]);
+    assert!(matches!(pollster::block_on(rec.faults()), Err(GpuFault::Lost(_))));
+    drop(again);
+}
+
+#[test]
+fn a_tensor_beyond_a_binding_is_refused_before_it_is_allocated() {
+    let limits = Some(wgpu::Limits::default());
+    let Ok(gpu) = pollster::block_on(Gpu::request_within(limits)) else { return };
+    let mut rec = Recorder::new(gpu);
+    let (before, _) = rec.held_bytes();
+    let words = (128 << 20) / 4 + 1;
+    assert!(matches!(rec.take(words), Err(GpuFault::TooLarge { limit, .. }) if limit == 128 << 20));
+    assert_eq!(rec.held_bytes().0, before);
+    assert!(rec.take(words - 1).is_ok());
+}

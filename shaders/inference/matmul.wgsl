@@ -1,0 +1,126 @@
+// Product of matrices with batches, any strides, and Gemm's tail: y = act(alpha * A B + beta * C).
+//
+// A thread makes 8 rows of 8 columns in registers; strides serve transposed operands and broadcast batches.
+
+struct Params {
+    /// Rows, columns, length of the sums, kind of activation.
+    size: vec4<u32>,
+    /// Of A: between rows, along the sum. Of B: along the sum, between columns.
+    strides: vec4<u32>,
+    /// Extents of the batch, the last one fastest.
+    batch: vec4<u32>,
+    /// Of A between those.
+    batch_a: vec4<u32>,
+    /// Of B between those.
+    batch_b: vec4<u32>,
+    /// Of C between rows, between columns, of the output between batches, first batch.
+    other: vec4<u32>,
+    /// alpha, beta, two parameters of the activation.
+    tail: vec4<f32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read> c: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
+fn put(row: u32, column: u32, base: u32, values: vec4<f32>) {
+    if row >= params.size.x || column >= params.size.y {
+        return;
+    }
+    var y = values * params.tail.x;
+    if params.tail.y != 0.0 {
+        let at = row * params.other.x + column * params.other.y;
+        let step = params.other.y;
+        y += params.tail.y * vec4<f32>(c[at], c[at + step], c[at + 2u * step], c[at + 3u * step]);
+    }
+    y = activate(params.size.w, y, params.tail.z, params.tail.w);
+    let at = base + row * params.size.y + column;
+    let many = params.size.y - column;
+    output[at] = y.x;
+    if many > 1u { output[at + 1u] = y.y; }
+    if many > 2u { output[at + 2u] = y.z; }
+    if many > 3u { output[at + 3u] = y.w; }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let thread = thread_of(wg, groups, local);
+    let across = (params.size.y + 7u) / 8u;
+    let row = thread / across * 8u;
+    let column = thread % across * 8u;
+    if row >= params.size.x {
+        return;
+    }
+    let batch = params.other.w + wg.z;
+    var rest = batch;
+    var base_a = 0u;
+    var base_b = 0u;
+    for (var axis = 4u; axis > 0u; axis--) {
+        let index = rest % params.batch[axis - 1u];
+        rest /= params.batch[axis - 1u];
+        base_a += index * params.batch_a[axis - 1u];
+        base_b += index * params.batch_b[axis - 1u];
+    }
+
+    // Rows and columns beyond the edge read the last one; they are not stored.
+    let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.x - 1u));
+    let rows_2 = min(vec4<u32>(row) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(params.size.x - 1u));
+    let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.y - 1u));
+    let columns_2 = min(vec4<u32>(column) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(params.size.y - 1u));
+    var at = base_a + rows * params.strides.x;
+    var at_2 = base_a + rows_2 * params.strides.x;
+    var bt = base_b + columns * params.strides.w;
+    var bt_2 = base_b + columns_2 * params.strides.w;
+
+    var r0 = vec4<f32>();
+    var r1 = vec4<f32>();
+    var r2 = vec4<f32>();
+    var r3 = vec4<f32>();
+    var r4 = vec4<f32>();
+    var r5 = vec4<f32>();
+    var r6 = vec4<f32>();
+    var r7 = vec4<f32>();
+    var s0 = vec4<f32>();
+    var s1 = vec4<f32>();
+    var s2 = vec4<f32>();
+    var s3 = vec4<f32>();
+    var s4 = vec4<f32>();
+    var s5 = vec4<f32>();
+    var s6 = vec4<f32>();
+    var s7 = vec4<f32>();
+    for (var k = 0u; k < params.size.z; k++) {
+        let above = vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]);
+        let below = vec4<f32>(a[at_2.x], a[at_2.y], a[at_2.z], a[at_2.w]);
+        let near = vec4<f32>(b[bt.x], b[bt.y], b[bt.z], b[bt.w]);
+        let far = vec4<f32>(b[bt_2.x], b[bt_2.y], b[bt_2.z], b[bt_2.w]);
+        r0 += above.x * near;
+        r1 += above.y * near;
+        r2 += above.z * near;
+        r3 += above.w * near;
+        r4 += below.x * near;
+        r5 += below.y * near;
+        r6 += below.z * near;
+        r7 += below.w * near;
+        s0 += above.x * far;
+        s1 += above.y * far;
+        s2 += above.z * far;
+        s3 += above.w * far;
+        s4 += below.x * far;
+        s5 += below.y * far;
+        s6 += below.z * far;
+        s7 += below.w * far;
+        at += params.strides.y;
+        at_2 += params.strides.y;
+        bt += params.strides.z;
+        bt_2 += params.strides.z;
+    }
+    let base = batch * params.other.z;
+    // A loop, so that the activations are compiled once.
+    var left = array<vec4<f32>, 8>(r0, r1, r2, r3, r4, r5, r6, r7);
+    var right = array<vec4<f32>, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
+    for (var i = 0u; i < 16u; i++) {
+        put(row + i % 8u, column + i / 8u * 4u, base, select(left[i % 8u], right[i % 8u], i > 7u));
+    }
+}

@@ -1,0 +1,75 @@
+//! The shaders of the inference engine; its registry of kernels names each.
+
+use crate::{Part, Shader};
+
+const COMMON: Part = part!("inference/common.wgsl");
+const ACTIVATION: Part = part!("inference/activation.wgsl");
+const SLIDING: Part = part!("inference/sliding.wgsl");
+const CONV_TEXT: Part = part!("inference/conv.wgsl");
+
+const fn computes(name: &'static str, parts: &'static [Part]) -> Shader {
+    Shader { name, draws: false, parts }
+}
+
+/// Convolution and its transpose with weights in f32.
+pub const CONV: Shader =
+    computes("conv", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_f32.wgsl"), CONV_TEXT]);
+
+/// The same with weights in packed bytes.
+pub const CONV_I8: Shader =
+    computes("conv, bytes", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_i8.wgsl"), CONV_TEXT]);
+
+/// Convolution where a group has one output channel.
+pub const DEPTHWISE: Shader =
+    computes("depthwise", &[COMMON, ACTIVATION, SLIDING, part!("inference/depthwise.wgsl")]);
+
+/// Batched product of matrices.
+pub const MATMUL: Shader = computes("matmul", &[COMMON, ACTIVATION, part!("inference/matmul.wgsl")]);
+
+/// Poolings.
+pub const POOL: Shader = computes("pool", &[COMMON, part!("inference/pool.wgsl")]);
+
+/// Normalisations by rows.
+pub const NORM: Shader = computes("norm", &[COMMON, part!("inference/norm.wgsl")]);
+
+/// Softmax and log-softmax.
+pub const SOFTMAX: Shader = computes("softmax", &[COMMON, part!("inference/softmax.wgsl")]);
+
+/// Reductions.
+pub const REDUCE: Shader = computes("reduce", &[COMMON, part!("inference/reduce.wgsl")]);
+
+/// Strided copies.
+pub const COPY: Shader = computes("copy", &[COMMON, part!("inference/copy.wgsl")]);
+
+/// Places named by indices.
+pub const GATHER: Shader = computes("gather", &[COMMON, part!("inference/gather.wgsl")]);
+
+/// Padding.
+pub const PAD: Shader = computes("pad", &[COMMON, part!("inference/pad.wgsl")]);
+
+/// Resize along one axis.
+pub const RESAMPLE: Shader = computes("resample", &[COMMON, part!("inference/resample.wgsl")]);
+
+/// Stored bytes and half floats to words.
+pub const UNPACK: Shader = computes("unpack", &[COMMON, part!("inference/unpack.wgsl")]);
+
+/// The functions that generated chains call; an entry point is written behind it.
+pub const ELEMENTWISE: Shader = computes("elementwise", &[COMMON, part!("inference/elementwise.wgsl")]);
+
+/// Every one of them.
+pub const ALL: &[Shader] = &[
+    CONV,
+    CONV_I8,
+    DEPTHWISE,
+    MATMUL,
+    POOL,
+    NORM,
+    SOFTMAX,
+    REDUCE,
+    COPY,
+    GATHER,
+    PAD,
+    RESAMPLE,
+    UNPACK,
+    ELEMENTWISE,
+];
