@@ -10,6 +10,9 @@ pub const HEALTH_PATH: &str = "/api/health";
 /// Where the page finds which models this server offers.
 pub const MODELS_MANIFEST_PATH: &str = "/api/models/manifest";
 
+/// Where it downloads one, as a pattern; `contract::models::Model::download_path` makes the address.
+pub const MODEL_DOWNLOAD_PATH: &str = "/api/models/{name}/download";
+
 /// Answer of [`HEALTH_PATH`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

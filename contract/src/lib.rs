@@ -6,3 +6,4 @@
 pub mod api;
 pub mod calcium;
 pub mod models;
+pub mod perfusion;

@@ -9,8 +9,8 @@ use scene::{Grid, Window};
 
 use crate::Source;
 use crate::dicom::DicomFile;
-use crate::group::Stack;
-use crate::header::Acquisition;
+use crate::group::{FrameRef, Stack};
+use crate::header::{Acquisition, InstanceHeader};
 use crate::item::Item;
 use crate::ledger::{Fate, FileId, InstanceLedger};
 use crate::limits::Limits;
@@ -76,6 +76,8 @@ pub struct Series {
     pub time_rule: Option<String>,
     /// Where it lies; `None` where nothing can be displayed.
     pub grid: Option<Grid>,
+    /// Frame of Reference UID (0020,0052): series of one lie in one space. Empty where none is known.
+    pub frame_of_reference_uid: String,
     /// Name of the transfer syntax, or the other format.
     pub transfer_syntax: String,
     /// Transfer Syntax UID (0002,0010); empty for other formats.
@@ -119,6 +121,17 @@ pub(crate) enum Content {
     Nothing {
         file: FileId,
     },
+}
+
+/// The image of one slice at one time point.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotFrame<'a> {
+    /// In the ledger.
+    pub file: FileId,
+    /// From 0, within its file.
+    pub frame: usize,
+    /// Of its file.
+    pub header: &'a InstanceHeader,
 }
 
 impl<S: Source> Catalog<S> {
@@ -184,6 +197,18 @@ impl<S: Source> Catalog<S> {
     /// Every DICOM file with pixels, duplicates included, in the order of arrival.
     pub fn dicom_files(&self) -> impl Iterator<Item = (FileId, &Item<S>, &DicomFile)> {
         self.store.instances.iter().map(|i| (i.file, &self.store.items[i.file.0 as usize], &*i.dicom))
+    }
+
+    /// The image behind every place of a DICOM series, by time point, then slice; empty for other files.
+    pub fn frames(&self, series: usize) -> Vec<Option<SlotFrame<'_>>> {
+        let Some(Series { content: Content::Dicom(stack), .. }) = self.series.get(series) else {
+            return Vec::new();
+        };
+        let of = |at: &FrameRef| {
+            let instance = &self.store.instances[at.instance];
+            SlotFrame { file: instance.file, frame: at.frame, header: &instance.header }
+        };
+        stack.slots.iter().map(|slot| slot.as_ref().map(of)).collect()
     }
 
     /// Files of a series, in slot order, each once.

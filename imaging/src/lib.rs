@@ -27,12 +27,12 @@ mod thumbnail;
 pub mod volume;
 
 pub use archive::ArchiveLimits;
-pub use catalog::{Catalog, Series, Study};
+pub use catalog::{Catalog, Series, SlotFrame, Study};
 pub use heirs::Heir;
 pub use item::Item;
 pub use ledger::{Fate, FileId, InstanceLedger, LedgerError};
 pub use load::{LoadError, Placed, VolumeLoader};
-pub use nifti::NiftiError;
+pub use nifti::{NiftiError, NiftiVoxels, NiftiWriteError, nifti_bytes};
 pub use raster::RasterError;
 pub use scan::{ScanStep, Scanner, read_study};
 pub use source::Source;

@@ -92,6 +92,7 @@ fn series_of_header(header: &InstanceHeader, study: usize, content: Content) -> 
         times_s: Vec::new(),
         time_rule: None,
         grid: None,
+        frame_of_reference_uid: header.frame_of_reference_uid.clone(),
         transfer_syntax: header.transfer_syntax.clone(),
         transfer_syntax_uid: header.transfer_syntax_uid.clone(),
         unit: String::new(),

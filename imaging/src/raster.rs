@@ -166,6 +166,7 @@ pub(crate) fn list(found: &RasterFile, ledger: &mut InstanceLedger, lister: &mut
         times_s: Vec::new(),
         time_rule: None,
         grid: Grid::picture(columns, rows, 1).ok(),
+        frame_of_reference_uid: String::new(),
         transfer_syntax: found.kind.name().into(),
         transfer_syntax_uid: String::new(),
         unit: String::new(),

@@ -6,6 +6,7 @@
 mod affine;
 mod header;
 mod voxels;
+mod write;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::list::Lister;
 
 pub use header::{DataType, NiftiHeader};
 pub(crate) use voxels::NiftiJob;
+pub use write::{NiftiVoxels, NiftiWriteError, nifti_bytes};
 
 /// Why a NIfTI file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +161,7 @@ pub(crate) fn list<S: Source>(
         times_s: header.times_s(),
         time_rule: (header.time_points > 1).then(|| "fourth dimension (pixdim[4])".into()),
         grid: Some(header.grid.clone()),
+        frame_of_reference_uid: String::new(),
         transfer_syntax: if header.gzip { format!("{format} (gzip)") } else { format.into() },
         transfer_syntax_uid: String::new(),
         unit: String::new(),

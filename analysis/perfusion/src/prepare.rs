@@ -1,0 +1,251 @@
+//! Stage "curves": reads, smooths, resamples in time and converts, in steps that a page can take turns with.
+//!
+//! Without smoothing or moved frames, blocks are gathered straight from the stored voxels; with them, frame by
+//! frame first. Either way memory holds the masked voxels once.
+
+use crate::baseline;
+use crate::convert::{Conversion, Converted};
+use crate::curves::{Curves, LANES, Reject};
+use crate::frames::Frames;
+use crate::motion::Moved;
+use crate::parallel;
+use crate::series::Checked;
+use crate::smooth::Smoother;
+use crate::timeline::Sample;
+
+/// Blocks of one step: about 10 ms of a browser's worker.
+#[cfg(target_arch = "wasm32")]
+pub(crate) const STEP_BLOCKS: usize = 64;
+/// Blocks of one step: enough for every thread to find work.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) const STEP_BLOCKS: usize = 4096;
+/// Voxels that are looked at to find the bolus.
+const SCOUTS: usize = 20_000;
+
+/// Concentration, and what conversion knew.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    /// Concentration on the even axis.
+    pub curves: Curves,
+    /// Mean signal of the baseline, per voxel.
+    pub baseline: Vec<f32>,
+    /// Standard deviation over the baseline in concentration, per voxel.
+    pub noise: Vec<f32>,
+    /// Samples of the baseline.
+    pub baseline_samples: usize,
+    /// First sample of the bolus in the strongest voxels; `None` where nothing rises.
+    pub arrival: Option<usize>,
+    /// Mean curve of the strongest voxels, rising with contrast.
+    pub strongest: Vec<f64>,
+}
+
+/// Stage in the making.
+pub(crate) struct Preparing {
+    conversion: Conversion,
+    out: Prepared,
+    smoother: Option<Smoother>,
+    /// Frames as read, where they are needed whole: one per echo.
+    raw: Vec<Curves>,
+    frames_done: usize,
+    blocks_done: usize,
+}
+
+/// What does not change while the stage runs.
+pub(crate) struct Reading<'a> {
+    pub checked: &'a Checked,
+    /// One per echo.
+    pub echoes: &'a [Frames<'a>],
+    pub dims: [usize; 3],
+    pub moved: Option<&'a Moved>,
+    /// Mean of the frames before contrast.
+    pub mean: &'a [f32],
+}
+
+/// Wishes of the reader about this stage.
+pub(crate) struct Wishes {
+    pub smooth_mm: f64,
+    pub bilateral_hu: Option<f64>,
+    pub baseline_frames: Option<u32>,
+    pub factor: f64,
+    pub spacing_mm: [f64; 3],
+}
+
+impl Preparing {
+    /// Finds the bolus in a sample of the voxels.
+    pub fn begin(reading: &Reading, voxels: &[u32], wishes: &Wishes) -> Self {
+        let checked = reading.checked;
+        let stride = voxels.len().div_ceil(SCOUTS).max(1);
+        let scouts: Vec<u32> = voxels.iter().copied().step_by(stride).collect();
+        let timeline = &checked.timeline;
+        // The last echo decays most. A series that was checked has one.
+        let Some(frames) = reading.echoes.last() else {
+            return Self::empty(checked, wishes, voxels, 3, None, Vec::new());
+        };
+        let rows = parallel::map(frames.count(), |t| {
+            let mut row = vec![0.0; scouts.len()];
+            frames.read(t, &scouts, &mut row);
+            row
+        });
+        let mut curves = Vec::new();
+        for i in 0..scouts.len() {
+            let raw: Vec<f64> = rows.iter().map(|row| f64::from(row[i])).collect();
+            let positive = checked.kind != crate::series::Kind::Dsc || raw.iter().take(3).all(|v| *v > 0.0);
+            if positive && raw.iter().all(|v| v.is_finite()) {
+                let even = timeline.interpolate(&timeline.frames_s, &raw);
+                curves.push(Conversion::rising(checked.kind, &even));
+            }
+        }
+        let strongest = baseline::strongest(curves);
+        let arrival = baseline::arrival(&strongest);
+        let asked = wishes.baseline_frames.map(|n| (n as usize).clamp(1, timeline.len()));
+        let samples = asked.unwrap_or_else(|| baseline::length(arrival));
+        let mut out = Self::empty(checked, wishes, voxels, samples, arrival, strongest);
+        if wishes.smooth_mm > 0.0 || reading.moved.is_some() {
+            let raw = Curves::new(voxels.to_vec(), frames.count());
+            out.raw = vec![raw; reading.echoes.len()];
+            out.smoother = (wishes.smooth_mm > 0.0).then(|| {
+                Smoother::new(reading.dims, wishes.spacing_mm, voxels, wishes.smooth_mm, wishes.bilateral_hu)
+            });
+        }
+        out
+    }
+
+    fn empty(
+        checked: &Checked,
+        wishes: &Wishes,
+        voxels: &[u32],
+        samples: usize,
+        arrival: Option<usize>,
+        strongest: Vec<f64>,
+    ) -> Self {
+        let conversion = Conversion {
+            kind: checked.kind,
+            baseline: samples,
+            te_s: checked.te_s.clone(),
+            factor: wishes.factor,
+        };
+        let out = Prepared {
+            curves: Curves::new(voxels.to_vec(), checked.timeline.len()),
+            baseline: Vec::with_capacity(voxels.len()),
+            noise: Vec::with_capacity(voxels.len()),
+            baseline_samples: samples,
+            arrival,
+            strongest,
+        };
+        Self { conversion, out, smoother: None, raw: Vec::new(), frames_done: 0, blocks_done: 0 }
+    }
+
+    /// Units done and in all.
+    pub fn progress(&self, reading: &Reading) -> (usize, usize) {
+        let frames = if self.raw.is_empty() { 0 } else { reading.checked.timeline.frames_s.len() };
+        let blocks = self.out.curves.blocks().div_ceil(STEP_BLOCKS);
+        (self.frames_done + self.blocks_done.div_ceil(STEP_BLOCKS), frames + blocks)
+    }
+
+    /// One unit; true when all is done.
+    pub fn step(&mut self, reading: &Reading) -> bool {
+        if !self.raw.is_empty() && self.frames_done < reading.checked.timeline.frames_s.len() {
+            self.read_frame(reading);
+            return false;
+        }
+        let blocks = self.out.curves.blocks();
+        if self.blocks_done < blocks {
+            let until = (self.blocks_done + STEP_BLOCKS).min(blocks);
+            self.convert(reading, self.blocks_done..until);
+            self.blocks_done = until;
+        }
+        self.blocks_done >= blocks
+    }
+
+    pub fn finish(self) -> Prepared {
+        self.out
+    }
+
+    fn read_frame(&mut self, reading: &Reading) {
+        let t = self.frames_done;
+        for (echo, frames) in reading.echoes.iter().enumerate() {
+            let mut frame = Vec::new();
+            frames.frame(t, &mut frame);
+            if let Some(moved) = reading.moved {
+                frame = moved.resampled(t, &frame, reading.dims);
+            }
+            // What has no number must not gain one by its neighbours.
+            let holes: Vec<usize> = self
+                .out
+                .curves
+                .voxels()
+                .iter()
+                .map(|v| *v as usize)
+                .filter(|v| !frame[*v].is_finite())
+                .collect();
+            if let Some(smoother) = &self.smoother {
+                smoother.run(&mut frame, reading.mean);
+            }
+            holes.into_iter().for_each(|v| frame[v] = f32::NAN);
+            self.raw[echo].put_frame(t, &frame);
+        }
+        self.frames_done += 1;
+    }
+
+    fn convert(&mut self, reading: &Reading, blocks: std::ops::Range<usize>) {
+        let samples = &reading.checked.timeline.samples;
+        let (conversion, raw) = (&self.conversion, &self.raw);
+        let voxels = self.out.curves.voxels().to_vec();
+        let first = blocks.start;
+        let (data, size) = self.out.curves.blocks_mut();
+        let data = &mut data[blocks.start * size..blocks.end * size];
+        let results: std::sync::Mutex<Vec<(usize, Converted)>> = std::sync::Mutex::new(Vec::new());
+        parallel::each_mut(data, size * 16, |piece, data| {
+            let mut local = Vec::new();
+            let mut gathered = vec![0.0; reading.checked.timeline.frames_s.len() * LANES];
+            let mut second = vec![0.0; size];
+            for (i, block) in data.chunks_exact_mut(size).enumerate() {
+                let b = first + piece * 16 + i;
+                let members = &voxels[b * LANES..((b + 1) * LANES).min(voxels.len())];
+                let mut fill = |echo: usize, out: &mut [f32]| match raw.get(echo) {
+                    Some(raw) => resample(samples, raw.block(b), out),
+                    None => {
+                        for (t, row) in gathered.chunks_exact_mut(LANES).enumerate() {
+                            reading.echoes[echo].read(t, members, &mut row[..members.len()]);
+                        }
+                        resample(samples, &gathered, out);
+                    }
+                };
+                fill(0, block);
+                let has_second = reading.echoes.len() > 1;
+                if has_second {
+                    fill(1, &mut second);
+                }
+                local.push((b, conversion.run(block, has_second.then_some(&second[..]))));
+            }
+            results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(local);
+        });
+        let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        results.sort_by_key(|(b, _)| *b);
+        for (b, converted) in results {
+            let count = LANES.min(voxels.len() - b * LANES);
+            self.out.baseline.extend(&converted.baseline[..count]);
+            self.out.noise.extend(&converted.noise[..count]);
+            for (lane, reason) in converted.rejected.into_iter().enumerate().take(count) {
+                if reason != Reject::None {
+                    self.out.curves.reject(b * LANES + lane, reason);
+                }
+            }
+        }
+    }
+}
+
+/// From rows of frames to rows of samples.
+fn resample(samples: &[Sample], frames: &[f32], out: &mut [f32]) {
+    for (sample, row) in samples.iter().zip(out.chunks_exact_mut(LANES)) {
+        let before = &frames[sample.before * LANES..][..LANES];
+        if sample.share_after == 0.0 {
+            row.copy_from_slice(before);
+            continue;
+        }
+        let after = &frames[sample.after * LANES..][..LANES];
+        for ((o, a), b) in row.iter_mut().zip(before).zip(after) {
+            *o = a + (b - a) * sample.share_after;
+        }
+    }
+}
