@@ -8,6 +8,8 @@ use scene::DVec3;
 use crate::engine_link::Link;
 use crate::open::Dropped;
 use crate::settings::{Settings, store};
+use crate::state::curves::{CurveQueries, Curves};
+use crate::state::models::Models;
 use crate::state::outbox::Outbox;
 use crate::state::queries::Queries;
 use crate::state::workspace::PanelId;
@@ -73,6 +75,20 @@ pub struct Ctx {
     pub queries: StoredValue<Queries>,
     /// Counts questions about a score.
     pub asked_scores: StoredValue<u32>,
+    /// Counts questions about maps.
+    pub asked_maps: StoredValue<u32>,
+    pub curve_queries: StoredValue<CurveQueries>,
+    /// Of the point under the pointer, of pins, of regions.
+    pub curves: RwSignal<Curves>,
+    pub models: RwSignal<Models>,
+    /// Files of models that were dropped.
+    pub model_files: StoredValue<Vec<web_sys::File>, LocalStorage>,
+    /// The run that waits for its volume.
+    pub model_pending: StoredValue<Option<crate::models::Pending>, LocalStorage>,
+    /// What the labels of the model that runs are called.
+    pub model_labels: StoredValue<Vec<protocol::segmentation::Described>>,
+    /// The worker that runs models, while there is one.
+    pub model_link: StoredValue<Option<wire::page::Link>, LocalStorage>,
     notice_count: StoredValue<u32>,
 }
 
@@ -99,6 +115,14 @@ impl Ctx {
             outbox: StoredValue::new(Outbox::default()),
             queries: StoredValue::new(Queries::default()),
             asked_scores: StoredValue::new(0),
+            asked_maps: StoredValue::new(0),
+            curve_queries: StoredValue::new(CurveQueries::default()),
+            curves: RwSignal::default(),
+            models: RwSignal::default(),
+            model_files: StoredValue::new_local(Vec::new()),
+            model_pending: StoredValue::new_local(None),
+            model_labels: StoredValue::new(Vec::new()),
+            model_link: StoredValue::new_local(None),
             notice_count: StoredValue::new(0),
         }
     }
@@ -128,6 +152,11 @@ impl Ctx {
 
     /// Begins to read what was dropped, picked or pasted.
     pub fn open(self, dropped: Vec<Dropped>) {
+        let any = !dropped.is_empty();
+        let dropped = crate::models::take_dropped(self, dropped);
+        if any && dropped.is_empty() {
+            return;
+        }
         if dropped.is_empty() {
             self.notify("No files were found in what was dropped. Drop DICOM, NIfTI, PNG or JPEG files, a folder or a zip.");
             return;
@@ -154,6 +183,7 @@ impl Ctx {
         if self.workspace.with_untracked(|w| w.volumes.contains_key(&series)) {
             self.workspace.update(|w| {
                 w.show(series);
+                w.arrange_step();
             });
         }
     }
@@ -186,11 +216,17 @@ impl Ctx {
                 }
                 self.toggle(Dialog::SelfCheck);
             }
-            Action::Calcium => self.toggle_calcium(),
+            Action::Calcium => {
+                if self.workspace.with_untracked(|w| w.flow().is_some()) {
+                    self.toggle_perfusion();
+                }
+                self.toggle_calcium();
+            }
+            Action::Perfusion => self.toggle_perfusion(),
             Action::ToggleStudies => self.studies_open.update(|open| *open = !*open),
             Action::ToggleInspector => self.inspector_open.update(|open| *open = !*open),
             Action::StepSeries(n) => {
-                let from = self.workspace.with_untracked(|w| w.active_panel().map(|p| p.series));
+                let from = self.workspace.with_untracked(|w| w.active_panel().map(|p| w.root(p.series)));
                 let to = self.library.with_untracked(|l| l.neighbour(from, n));
                 if let Some(series) = to.filter(|s| Some(*s) != from) {
                     self.show_series(series);

@@ -3,6 +3,7 @@
 use js_sys::Array;
 use leptos::prelude::set_timeout;
 use protocol::{Command, Event};
+use wasm_bindgen::JsValue;
 use web_sys::OffscreenCanvas;
 use wire::Envelope;
 use wire::page::StartError;
@@ -17,14 +18,14 @@ const HANDSHAKE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(8
 pub struct Link(wire::page::Link);
 
 impl Link {
-    /// Starts the worker. `on_event` gets what it says, `on_failure` what went wrong with it.
+    /// Starts the worker. `on_event` gets what it says with what stands beside it, `on_failure` what went wrong with it.
     pub fn start(
-        on_event: impl Fn(Event) + 'static,
+        on_event: impl Fn(Event, &JsValue) + 'static,
         on_failure: impl Fn(String) + 'static,
     ) -> Result<Self, StartError> {
         let link = wire::page::Link::start(
             LOADER,
-            move |event, _| on_event(event),
+            move |event, data| on_event(event, &data),
             move |what| on_failure(format!("The engine stopped: {what}. Reload the page.")),
         )?;
         let late = link.clone();
@@ -45,6 +46,11 @@ impl Link {
     /// A command with a canvas, which the page gives away.
     pub fn give_canvas(&self, command: &Command, canvas: &OffscreenCanvas) {
         self.post(command, |envelope| envelope.give("canvas", canvas));
+    }
+
+    /// A command with a buffer, which the page gives away.
+    pub fn give_buffer(&self, command: &Command, name: &str, buffer: &JsValue) {
+        self.post(command, |envelope| envelope.give(name, buffer));
     }
 
     fn post(&self, command: &Command, beside: impl FnOnce(Envelope) -> Envelope) {

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use protocol::Event;
+use wasm_bindgen::JsValue;
 
-use crate::calcium;
 use crate::ctx::Ctx;
+use crate::models;
+use crate::segmentation;
 use crate::state::calcium::Desk;
 use crate::state::library::{Arrival, Thumbnail};
 use crate::state::measurement;
 use crate::state::queries::Target;
+use crate::{calcium, perfusion};
 
-pub fn take(ctx: Ctx, event: Event) {
+pub fn take(ctx: Ctx, event: Event, data: &JsValue) {
     match event {
         Event::Ready { backend } => {
             ctx.outbox.update_value(|o| o.forget());
@@ -29,8 +32,9 @@ pub fn take(ctx: Ctx, event: Event) {
             let arrival = ctx.library.try_update(|l| l.take_catalog(request, catalog, cancelled));
             // A series that was taken up by another one leaves no picture behind.
             let gone = ctx.library.with_untracked(|l| {
-                let on_screen =
-                    ctx.workspace.with_untracked(|w| w.panels.iter().map(|p| p.series).collect::<Vec<_>>());
+                let on_screen = ctx
+                    .workspace
+                    .with_untracked(|w| w.panels.iter().map(|p| w.root(p.series)).collect::<Vec<_>>());
                 let gone = on_screen.iter().any(|id| l.series().all(|s| s.id != *id));
                 gone.then(|| l.series().find(|s| s.displayable).map(|s| s.id)).flatten()
             });
@@ -60,6 +64,7 @@ pub fn take(ctx: Ctx, event: Event) {
             });
             ctx.outbox.update_value(|o| o.forget());
             calcium::offered(ctx, series, &known);
+            perfusion::offered(ctx, series, &known);
         }
         Event::Loaded { series, done, total } => {
             ctx.library.update(|l| {
@@ -68,6 +73,7 @@ pub fn take(ctx: Ctx, event: Event) {
             if done < total {
                 // Slices are missing (again): the score of what was there is not the score of all.
                 ctx.workspace.try_maybe_update(|w| (false, w.desks.get_mut(&series).map(Desk::ask_again)));
+                ctx.workspace.try_maybe_update(|w| (w.lose_maps(series), ()));
             } else {
                 // Numbers asked for while slices were missing are asked for again.
                 ctx.queries.update_value(|q| q.forget_answers());
@@ -120,6 +126,7 @@ pub fn take(ctx: Ctx, event: Event) {
             e.rows = rows;
             e.checking = !done;
         }),
+        Event::Handed { query, outcome } => models::handed(ctx, query, outcome, data),
         Event::Calcium { query, series, outcome } => {
             let told = ctx
                 .workspace
@@ -129,6 +136,23 @@ pub fn take(ctx: Ctx, event: Event) {
                 ctx.notify(text);
             }
         }
+        Event::PerfusionProgress { query, series, step, done } => {
+            ctx.workspace.try_maybe_update(|w| {
+                (w.flow_desks.get_mut(&series).is_some_and(|d| d.progressed(query, step, done)), ())
+            });
+        }
+        Event::Perfusion { query, series, outcome } => {
+            ctx.workspace.update(|w| w.take_findings(series, query, outcome));
+            ctx.queries.update_value(|q| q.forget_answers());
+        }
+        Event::PerfusionCurves { query, curves } => {
+            if let Some(curves) = ctx.curve_queries.try_update_value(|q| q.answer(query, curves)).flatten() {
+                ctx.curves.set(curves);
+                // The next position, if the pointer has moved on.
+                ctx.engine.notify();
+            }
+        }
+        Event::Segmentation(told) => segmentation::take(ctx, told),
         Event::File { name, mime, bytes, .. } => {
             if calcium::keep(&name, &mime, &bytes).is_err() {
                 ctx.notify("The file could not be kept: the browser refused the download.");

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use protocol::Command;
 
 use crate::ctx::Ctx;
+use crate::segmentation;
 use crate::state::outbox;
 
 pub fn start(ctx: Ctx) {
@@ -59,6 +60,9 @@ fn tick(ctx: Ctx, last_ms: StoredValue<Option<f64>>) {
         ctx.engine.update(|e| e.sent = generation);
     }
     ask_score(ctx);
+    ask_maps(ctx);
+    ask_curves(ctx);
+    segmentation::send_pending(ctx);
     let hover = ctx.hover.get_untracked();
     let commands = ctx.workspace.with_untracked(|w| {
         ctx.queries.try_update_value(|q| {
@@ -67,6 +71,37 @@ fn tick(ctx: Ctx, last_ms: StoredValue<Option<f64>>) {
         })
     });
     for command in commands.unwrap_or_default() {
+        ctx.send(command);
+    }
+}
+
+/// The newest decisions about a perfusion study, once every slice is there. A newer question takes the place of one
+/// that is being computed.
+fn ask_maps(ctx: Ctx) {
+    let series = ctx.workspace.with_untracked(|w| w.flow().map(|d| d.series));
+    if !series.is_some_and(|s| ctx.library.with_untracked(|l| l.complete(s))) {
+        return;
+    }
+    let query = ctx.asked_maps.get_value() + 1;
+    let task = ctx
+        .workspace
+        .try_maybe_update(|w| {
+            let task = w.flow_mut().and_then(|d| d.next_task(query));
+            (task.is_some(), task)
+        })
+        .flatten();
+    if let Some(task) = task {
+        ctx.asked_maps.set_value(query);
+        ctx.send(Command::Perfusion { query, task });
+    }
+}
+
+/// Curves of what lies under the pointer, of pins and of regions.
+fn ask_curves(ctx: Ctx) {
+    let hover = ctx.hover.with_untracked(|h| h.as_ref().map(|h| (h.series, h.world)));
+    let command =
+        ctx.workspace.with_untracked(|w| ctx.curve_queries.try_update_value(|q| q.ask(w, hover))).flatten();
+    if let Some(command) = command {
         ctx.send(command);
     }
 }

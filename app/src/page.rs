@@ -8,6 +8,7 @@ use crate::ctx::{Ctx, Dialog};
 use crate::engine_link::Link;
 use crate::keys::ShortcutSheet;
 use crate::open::{DropVeil, Pickers, Welcome};
+use crate::perfusion::CurveDock;
 use crate::selfcheck::SelfCheckPage;
 use crate::settings::{SettingsDialog, store};
 use crate::state::Action;
@@ -15,7 +16,7 @@ use crate::studies::{LedgerDialog, Preview, ProgressBar, StudyList};
 use crate::tools::{Inspector, Toolbar};
 use crate::ui::{BackendBadge, Glyph, IconButton, Notices};
 use crate::viewer::Viewer;
-use crate::{events, frame, keys, open};
+use crate::{events, frame, keys, models, open};
 
 /// From here on the study list and the inspector stand beside the viewer; below, they are drawers.
 const WIDE_CSS_PX: f64 = 1100.0;
@@ -42,13 +43,14 @@ pub fn Page() -> impl IntoView {
     let width = window().inner_width().ok().and_then(|w| w.as_f64()).unwrap_or(WIDE_CSS_PX);
     let ctx = Ctx::new(store::load(), width >= WIDE_CSS_PX);
     provide_context(ctx);
-    match Link::start(move |event| events::take(ctx, event), move |why| ctx.notify(why)) {
+    match Link::start(move |event, data| events::take(ctx, event, data), move |why| ctx.notify(why)) {
         Ok(link) => ctx.link.set_value(Some(link)),
         Err(error) => ctx.notify(error.to_string()),
     }
     keys::listen(ctx);
     open::listen(ctx);
     frame::start(ctx);
+    models::load_manifest(ctx);
     let turn = RwSignal::new(0);
     next_turn(turn);
     let reached = move |n: u32| Memo::new(move |_| turn.get() >= n);
@@ -57,9 +59,10 @@ pub fn Page() -> impl IntoView {
 
     let first_visit =
         Memo::new(move |_| ctx.library.with(|l| l.empty()) && ctx.workspace.with(|w| w.volumes.is_empty()));
+    let flow = Memo::new(move |_| ctx.workspace.with(|w| w.flow().is_some()));
     let title = Memo::new(move |_| {
         ctx.library.with(|l| {
-            let series = ctx.workspace.with(|w| w.active_panel().map(|p| p.series))?;
+            let series = ctx.workspace.with(|w| w.active_panel().map(|p| w.root(p.series)))?;
             let study = l.catalog.studies.iter().find(|s| s.series.iter().any(|e| e.id == series))?;
             let parts = [study.patient_name.clone(), study.description.clone(), study.date.clone()];
             Some(parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("  ·  "))
@@ -96,7 +99,7 @@ pub fn Page() -> impl IntoView {
                     on_press=move || ctx.dispatch(Action::ToggleInspector)
                 />
             </header>
-            <div class="body" class:reading=move || ctx.workspace.with(|w| w.desk().is_some()) class:with-studies=move || ctx.studies_open.get() class:with-inspector=move || ctx.inspector_open.get()>
+            <div class="body" class:reading=move || ctx.workspace.with(|w| w.desk().is_some() || w.flow().is_some()) class:with-studies=move || ctx.studies_open.get() class:with-inspector=move || ctx.inspector_open.get()>
                 <Show when=move || tools.get()>
                     <StudyList />
                 </Show>
@@ -114,6 +117,9 @@ pub fn Page() -> impl IntoView {
                         <Preview />
                         <ProgressBar />
                     </div>
+                    <Show when=move || flow.get()>
+                        <CurveDock />
+                    </Show>
                 </main>
                 <Show when=move || tools.get()>
                     <Inspector />

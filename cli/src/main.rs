@@ -4,7 +4,11 @@
 //! input, 1 for a failure.
 
 mod calcium;
+mod conformance;
+mod infer;
 mod inspect;
+mod perfusion;
+mod segment;
 mod serve;
 
 use std::process::ExitCode;
@@ -23,8 +27,16 @@ struct Cli {
 enum Command {
     /// Score coronary calcium on a CT series.
     Calcium(Box<calcium::Args>),
+    /// Run an ONNX model.
+    Infer(infer::Args),
     /// Tell what is in files, folders and zips, and what became of every file.
     Inspect(inspect::Args),
+    /// Run the node tests of ONNX.
+    OnnxConformance(conformance::Args),
+    /// Compute perfusion maps from a dynamic CT or MR series.
+    Perfusion(Box<perfusion::Args>),
+    /// Label the voxels of a series with a model.
+    Segment(Box<segment::Args>),
     /// Serve the app and the API.
     Serve(serve::Args),
 }
@@ -39,6 +51,34 @@ fn main() -> ExitCode {
             }
         },
         Command::Inspect(args) => match inspect::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(if error.bad_input() { 2 } else { 1 })
+            }
+        },
+        Command::Infer(args) => match infer::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(if error.bad_input() { 2 } else { 1 })
+            }
+        },
+        Command::OnnxConformance(args) => match conformance::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(if error.bad_input() { 2 } else { 1 })
+            }
+        },
+        Command::Perfusion(args) => match perfusion::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(if error.bad_input() { 2 } else { 1 })
+            }
+        },
+        Command::Segment(args) => match segment::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("error: {error}");

@@ -17,9 +17,12 @@ pub struct Args {
     /// Folder for what users choose to hand in.
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Folder with the models and their manifest.json.
+    /// Folder with models of your own, each in a folder with its model.json; offered before the bundled ones.
+    #[arg(long)]
+    models: Option<PathBuf>,
+    /// Folder with the bundled models.
     #[arg(long, default_value = "models")]
-    models: PathBuf,
+    bundled_models: PathBuf,
     /// Folder with the built app.
     #[arg(long, default_value = "dist")]
     dist: PathBuf,
@@ -45,7 +48,8 @@ pub fn run(args: Args) -> Result<(), Error> {
         .init();
     let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
     runtime.block_on(async {
-        let Args { addr, data, models, dist } = args;
+        let Args { addr, data, models, bundled_models, dist } = args;
+        let models = models.into_iter().chain([bundled_models]).collect();
         let server = Server::bind(Config { addr, dist, models, data }).await?;
         // Stdout, and only once the port is ours: scripts wait for this line and read the port from it.
         println!("Isocenter is at http://{}", server.local_addr());

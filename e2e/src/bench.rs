@@ -25,11 +25,13 @@ pub struct Options {
     pub proxy: bool,
     /// The built app; `None` for `ISOCENTER_DIST` or `dist` in the checkout.
     pub dist: Option<PathBuf>,
+    /// A folder with models of the operator's own.
+    pub models: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { size: (1440, 900), webgpu: true, proxy: true, dist: None }
+        Self { size: (1440, 900), webgpu: true, proxy: true, dist: None, models: None }
     }
 }
 
@@ -86,7 +88,7 @@ impl Bench {
     pub fn start(options: Options) -> Result<Self, Error> {
         // A test that failed while it had the turn has ended its processes all the same.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let server = Server::start(options.dist)?;
+        let server = Server::start(options.dist, options.models.as_deref())?;
         let proxy = if options.proxy { Some(Proxy::start(server.port())?) } else { None };
         let mut flags = WEBGL.to_vec();
         if options.webgpu {

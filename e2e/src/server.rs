@@ -1,6 +1,6 @@
 //! The server under test: the very binary that users start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Server {
 
 impl Server {
     /// Starts it over a built app, [`dist`] unless another is named.
-    pub fn start(dist: Option<PathBuf>) -> Result<Self, Error> {
+    pub fn start(dist: Option<PathBuf>, models: Option<&Path>) -> Result<Self, Error> {
         let dist = dist.unwrap_or_else(self::dist);
         if !dist.join("index.html").is_file() {
             return Err(Error::Missing {
@@ -35,6 +35,9 @@ impl Server {
         let data = Scratch::new("data")?;
         let mut command = Command::new(binary()?);
         command.args(["serve", "--addr", "127.0.0.1:0", "--data"]).arg(data.path()).arg("--dist").arg(dist);
+        if let Some(models) = models {
+            command.arg("--models").arg(models);
+        }
         command.current_dir(workspace());
         let process = Process::start(command, "build it with `cargo build -p cli`")?;
         let port = process.port(Duration::from_secs(20), |line| {

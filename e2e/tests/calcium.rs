@@ -335,6 +335,8 @@ fn what_has_no_hounsfield_units_or_several_times_is_refused_in_words() {
     let b = Bench::start(Options::default()).unwrap();
     b.open_ready("").unwrap();
     b.click("sample-perfusion").unwrap();
+    b.wait_visible("perfusion-panel").unwrap();
+    b.click("perfusion-close").unwrap();
     b.loaded().unwrap();
     let why = b.text("calcium-refused").unwrap();
     assert!(why.contains("time points") && why.contains("Choose one phase"), "{why}");

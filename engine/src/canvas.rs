@@ -3,9 +3,12 @@
 //! One canvas holds every panel because a WebGL2 context belongs to one canvas. A canvas keeps the first kind of
 //! context it gave, so a GPU that fails late costs the canvas; the page is then asked for a new one.
 
-use gpu_kernels::display::slice::{OverlayDraw, PanelDraw, PanelRect, Redraw, Shown, Source, cpu};
+use std::sync::Arc;
+
+use gpu_kernels::display::slice::{OverlayDraw, PanelDraw, PanelRect, Redraw, Shown, Source, Style, cpu};
 use gpu_kernels::{ArrivedSlices, BackendKind, GpuError, Labels};
-use protocol::{Backend, BackendInfo, Panel, Scene};
+use protocol::{Backend, BackendInfo, OverlayStyle, Panel, Scene};
+use scene::Colormap;
 use web_sys::OffscreenCanvas;
 
 use crate::gpu_canvas::GpuCanvas;
@@ -47,7 +50,7 @@ impl Canvas {
 /// What a panel draws of a loaded series; `None` while the series is not there, or its time point does not exist.
 pub fn panel_draw<'a>(panel: &Panel, loaded: &'a [Loaded]) -> Option<(PanelDraw, &'a Loaded)> {
     let series = loaded.iter().find(|l| l.series == panel.series)?;
-    let volume = series.loader.volume();
+    let volume = series.volume();
     if panel.time_index >= volume.time_points || panel.width_px == 0 || panel.height_px == 0 {
         return None;
     }
@@ -61,8 +64,26 @@ pub fn panel_draw<'a>(panel: &Panel, loaded: &'a [Loaded]) -> Option<(PanelDraw,
     draw.overlay = panel
         .overlay
         .as_ref()
-        .and_then(|o| OverlayDraw::of_values(volume, [o.lowest, o.highest], o.region, &o.palette));
+        .and_then(|o| OverlayDraw::of_values(volume, [o.lowest, o.highest], o.region, &o.palette))
+        .map(|draw| OverlayDraw {
+            style: panel.overlay.as_ref().map_or(Style::Fill, |o| style(o.style)),
+            ..draw
+        });
+    draw.colours = (panel.colormap != Colormap::Grey).then(|| Arc::new(panel.colormap.table()));
     Some((draw, series))
+}
+
+fn style(style: OverlayStyle) -> Style {
+    match style {
+        OverlayStyle::Fill => Style::Fill,
+        OverlayStyle::Outline(px) => Style::Outline(px),
+        OverlayStyle::Both(px) => Style::Both(px),
+    }
+}
+
+/// The labels that a panel's overlay colours by.
+pub fn shown_labels<'a>(panel: &Panel, series: &'a Loaded) -> Option<&'a Labels> {
+    series.labels_of(panel.overlay.as_ref()?.labels)
 }
 
 /// A canvas that the CPU twin of the slice pass draws on, and what is on it.
@@ -83,13 +104,15 @@ impl TwinCanvas {
             let fits = panel.x_px + panel.width_px <= scene.width_px
                 && panel.y_px + panel.height_px <= scene.height_px;
             let (draw, series) = panel_draw(panel, loaded).filter(|_| fits)?;
+            let labels = shown_labels(panel, series);
             let source = Source {
                 series: panel.series.0,
                 time_index: panel.time_index,
                 slices: arrivals(series, panel.time_index).count(),
-                labels: series.labels.as_ref().map_or(0, Labels::revision),
+                epoch: series.epoch,
+                labels: labels.map_or(0, Labels::revision),
             };
-            Some(((draw, source), series))
+            Some(((draw, source), (series, labels)))
         });
         let (panels, series): (Vec<_>, Vec<_>) = panels.unzip();
         let next = Shown { size_px, panels };
@@ -101,11 +124,10 @@ impl TwinCanvas {
         let [width_px, height_px] = size_px;
         let mut picture = cpu::Picture { pixels, width_px, height_px, stride_bytes };
         for i in stale {
-            let ((draw, source), series) = (&next.panels[i], series[i]);
-            let volume = series.loader.volume();
+            let ((draw, source), (series, labels)) = (&next.panels[i], series[i]);
+            let volume = series.volume();
             let mut arrived = ArrivedSlices::none(volume.grid.dims()[2]);
             arrivals(series, source.time_index).for_each(|slice| arrived.mark(slice));
-            let labels = series.labels.as_ref();
             cpu::draw(draw, volume, source.time_index, &arrived, labels, &mut picture);
         }
         self.shown = next;

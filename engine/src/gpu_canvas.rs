@@ -15,7 +15,7 @@ use calcium::{Input, Owned, Report};
 use protocol::calcium::Task;
 
 use crate::calcium::GpuScoring;
-use crate::canvas::panel_draw;
+use crate::canvas::{panel_draw, shown_labels};
 use crate::link;
 use crate::pixel_canvas::{Picture, PixelCanvas};
 use crate::session::Loaded;
@@ -117,7 +117,7 @@ impl GpuCanvas {
         self.copies.retain(|c| loaded.iter().any(|l| (l.series, l.epoch) == (c.series, c.epoch)));
         for panel in &scene.panels {
             let Some((_, series)) = panel_draw(panel, loaded) else { continue };
-            let volume = series.loader.volume();
+            let volume = series.volume();
             let known = |c: &Copy| c.series == panel.series && c.time_index == panel.time_index;
             let at = match self.copies.iter().position(known) {
                 Some(at) => at,
@@ -154,7 +154,7 @@ impl GpuCanvas {
             copy.seen = series.placed.len();
             // Labels that no overlay shows can wait.
             if panel.overlay.is_some() {
-                let labels = series.labels.as_ref();
+                let labels = shown_labels(panel, series);
                 copy.volume.upload_labels(&self.gpu, labels).await.map_err(|e| e.to_string())?;
             }
         }

@@ -12,10 +12,17 @@ pub struct Incoming {
     pub command: Command,
     pub files: Vec<File>,
     pub canvas: Option<OffscreenCanvas>,
+    /// One byte per voxel.
+    pub labels: Option<Vec<u8>>,
 }
 
 pub fn send(event: &Event) {
     wire::worker::send(event);
+}
+
+/// An event with a buffer beside it, which changes hands.
+pub fn send_bytes(event: &Event, name: &str, bytes: &[u8]) {
+    wire::worker::send_bytes(event, name, bytes);
 }
 
 /// Something the user should see.
@@ -31,5 +38,6 @@ pub fn receive(data: &JsValue) -> Result<Incoming, String> {
         command,
         files: files.unwrap_or_default(),
         canvas: wire::item(data, "canvas").dyn_into().ok(),
+        labels: wire::bytes_of(data, "labels"),
     })
 }

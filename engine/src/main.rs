@@ -18,9 +18,13 @@ mod gpu_canvas;
 #[cfg(target_arch = "wasm32")]
 mod link;
 #[cfg(target_arch = "wasm32")]
+mod perfusion;
+#[cfg(target_arch = "wasm32")]
 mod picture;
 #[cfg(target_arch = "wasm32")]
 mod pixel_canvas;
+#[cfg(target_arch = "wasm32")]
+mod segmentation;
 #[cfg(target_arch = "wasm32")]
 mod session;
 #[cfg(target_arch = "wasm32")]

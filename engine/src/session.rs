@@ -3,7 +3,11 @@
 //! One loop does one small step at a time (read a header, place a slice, draw) and lets messages in between, so a
 //! newer request always finds the engine within one step.
 
+mod derived;
+mod handing;
+mod labelling;
 mod loading;
+mod perfusing;
 mod reading;
 mod scoring;
 mod screen;
@@ -20,7 +24,8 @@ use crate::link::{self, Incoming};
 use crate::start::Inbox;
 use crate::{answer, checks};
 
-pub use loading::Loaded;
+pub use derived::Computed;
+pub use loading::{Loaded, Origin};
 use reading::Reading;
 
 /// Steps are taken until this much time has passed, then messages are let in.
@@ -62,6 +67,7 @@ pub struct Session {
     unpictured_alone: Vec<SeriesId>,
     checks: checks::Checks,
     scores: scoring::Scores,
+    flow: perfusing::Flow,
     /// When the canvas was taken.
     ready_ms: f64,
     /// When the GPU was lost, until it is back.
@@ -98,6 +104,7 @@ impl Session {
             unpictured_alone: Vec::new(),
             checks: checks::Checks::default(),
             scores: scoring::Scores::default(),
+            flow: perfusing::Flow::default(),
             ready_ms: 0.0,
             lost_ms: None,
             copied: false,
@@ -119,7 +126,7 @@ impl Session {
             self.draw().await;
         }
         while link::now_ms() < until {
-            if !(self.read_step().await || self.load_step() || self.picture_step()) {
+            if !(self.read_step().await || self.load_step() || self.picture_step() || self.flow_step()) {
                 if self.grown {
                     self.draw().await;
                 }
@@ -165,6 +172,7 @@ impl Session {
                 self.reading = None;
                 self.loaded.clear();
                 self.scores.forget();
+                self.flow.forget();
                 self.catalog = None;
                 self.ids.clear();
                 self.unpictured.clear();
@@ -178,17 +186,29 @@ impl Session {
                 self.stale = true;
             }
             Command::Probe { query, series, world, time_index } => {
-                let value =
-                    self.find(series).and_then(|l| answer::probe(l.loader.volume(), world, time_index));
+                let value = self.find(series).and_then(|l| answer::probe(l.volume(), world, time_index));
                 link::send(&Event::Value { query, value });
             }
             Command::Roi { query, series, roi, time_index } => {
-                let found = self.find(series).map(|l| answer::roi(l.loader.volume(), &roi, time_index));
+                let found = self.find(series).map(|l| answer::roi(l.volume(), &roi, time_index));
                 link::send(&answer::roi_event(query, found));
+            }
+            Command::Hand { query, series, time_index } => self.hand(query, series, time_index),
+            Command::Segmentation { series, ask } => {
+                self.about_labels(series, ask, &incoming.files, incoming.labels)
             }
             Command::Calcium { query, task } => self.ask_score(query, task),
             Command::CalciumExport { query, task, format, identification } => {
                 self.export_score(query, task, format, &identification).await;
+            }
+            Command::Perfusion { query, task } => self.ask_maps(query, task),
+            Command::PerfusionCancel { series } => self.cancel_maps(series),
+            Command::PerfusionCurves { query, series, places } => {
+                let curves = self.flow_curves(series, &places);
+                link::send(&Event::PerfusionCurves { query, curves });
+            }
+            Command::PerfusionExport { query, series, format, identification, places } => {
+                self.export_maps(query, series, format, &identification, &places);
             }
             Command::Capture { query } => {
                 let Some(canvas) = &mut self.canvas else { return };

@@ -3,12 +3,13 @@
 //! The page names no DICOM type; whatever it may say of a study is put into words here.
 
 use imaging::ledger::Fate;
-use imaging::{Catalog, Source, VolumeLoader};
+use imaging::{Catalog, Series, Source, VolumeLoader};
 use protocol::{
     Ledger, LedgerLine, NamedWindow, SelfCheckRow, SeriesEntry, SeriesId, StudyEntry, VolumeInfo,
 };
 
-use crate::calcium;
+use crate::session::Computed;
+use crate::{calcium, perfusion};
 
 /// The study list; `ids` name the series in the catalog's order.
 pub fn catalog<S: Source>(catalog: &Catalog<S>, ids: &[SeriesId]) -> protocol::Catalog {
@@ -89,7 +90,53 @@ pub fn volume_info<S: Source>(
         corner_right: series.corner_right.clone(),
         warnings: series.warnings.iter().chain(loader.warnings()).cloned().collect(),
         calcium: calcium::offer(series, volume, complete),
+        perfusion: perfusion::offer(series, volume, complete),
+        frame: frame(catalog, series),
+        derived: None,
     })
+}
+
+/// What the page needs of a volume that was computed from the series `index`.
+pub fn computed_info<S: Source>(
+    catalog: &Catalog<S>,
+    index: usize,
+    computed: &Computed,
+) -> Option<VolumeInfo> {
+    let (series, volume) = (catalog.series.get(index)?, &computed.volume);
+    let refused = || format!("{} was computed: open its source.", computed.what.name());
+    Some(VolumeInfo {
+        grid: volume.grid.clone(),
+        unit: volume.unit.clone(),
+        colour: false,
+        windows: volume
+            .windows
+            .iter()
+            .map(|(name, window)| NamedWindow { name: name.clone(), window: *window })
+            .collect(),
+        monochrome1: false,
+        modality: series.modality.clone(),
+        time_points: volume.time_points,
+        times_s: volume.times_s.clone(),
+        time_rule: String::new(),
+        min: computed.range.0,
+        max: computed.range.1,
+        lossy: series.lossy.clone(),
+        corner_left: series.corner_left.clone(),
+        corner_right: Vec::new(),
+        warnings: Vec::new(),
+        calcium: protocol::calcium::Offer::Refused(refused()),
+        perfusion: protocol::perfusion::Offer::Refused(refused()),
+        frame: frame(catalog, series),
+        derived: Some(computed.derived()),
+    })
+}
+
+/// The same number for series of one frame of reference, 0 where none is known. Not the identifier itself: the page
+/// has no use for it.
+fn frame<S: Source>(catalog: &Catalog<S>, series: &Series) -> u32 {
+    let uid = &series.frame_of_reference_uid;
+    let first = catalog.series.iter().position(|s| s.frame_of_reference_uid == *uid);
+    first.filter(|_| !uid.is_empty()).map_or(0, |at| at as u32 + 1)
 }
 
 /// Time left at the rate so far; `None` until there is a rate.

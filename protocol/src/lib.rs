@@ -10,9 +10,14 @@
 
 mod bytes;
 pub mod calcium;
+pub mod perfusion;
+
+pub use perfusion::Map;
+pub mod inference;
+pub mod segmentation;
 
 use scene::measure::{Roi, RoiStatistics};
-use scene::{DVec3, Grid, View, Window};
+use scene::{Colormap, DVec3, Grid, View, Window};
 use serde::{Deserialize, Serialize};
 
 /// Which path draws and computes. The order is the order of preference.
@@ -78,6 +83,25 @@ pub enum Command {
     Calcium { query: u32, task: calcium::Task },
     /// The report of the same task as a file.
     CalciumExport { query: u32, task: calcium::Task, format: calcium::Format, identification: Vec<String> },
+    /// Compute maps of a loaded series; a newer question takes the place of an older one, and what both need is kept.
+    Perfusion { query: u32, task: perfusion::Task },
+    /// Leave off; the last maps stay.
+    PerfusionCancel { series: SeriesId },
+    /// Curves of the last computation of a series.
+    PerfusionCurves { query: u32, series: SeriesId, places: Vec<perfusion::Place> },
+    /// A file of the last computation of a series.
+    PerfusionExport {
+        query: u32,
+        series: SeriesId,
+        format: perfusion::Format,
+        identification: Vec<String>,
+        /// Points and regions whose curves belong to the table of curves, with their names.
+        places: Vec<(String, perfusion::Place)>,
+    },
+    /// A copy of one time point, for the inference worker.
+    Hand { query: u32, series: SeriesId, time_index: u32 },
+    /// About the label map of a loaded series.
+    Segmentation { series: SeriesId, ask: segmentation::Ask },
     /// Run every kernel of the registry against its twin and report.
     SelfCheck,
     /// Read back what is on the canvas, as drawn, RGBA8.
@@ -114,6 +138,8 @@ pub struct Panel {
     pub time_index: u32,
     /// Voxels to be shown in colour.
     pub overlay: Option<Overlay>,
+    /// Colours of the grey levels.
+    pub colormap: Colormap,
 }
 
 /// Marks voxels by value, place and label: those whose value lies in a range, that lie in a box and whose label (the
@@ -125,9 +151,32 @@ pub struct Overlay {
     pub highest: f64,
     /// First voxel, and the one past the last along each axis; `None` for the whole volume.
     pub region: Option<[[u32; 3]; 2]>,
-    /// Red, green, blue, alpha of the labels 0 to 15; labels above take the last one's. Alpha 0, or no entry: not
-    /// marked.
+    /// Red, green, blue, alpha by label. Alpha 0, or no entry: not marked.
     pub palette: Vec<[u8; 4]>,
+    /// Whose labels.
+    pub labels: LabelSource,
+    pub style: OverlayStyle,
+}
+
+/// Which labels of a series are shown: each analysis has its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelSource {
+    /// Calcium lesions, core and penumbra.
+    #[default]
+    Analysis,
+    /// The label map.
+    Segmentation,
+}
+
+/// How marked voxels are shown; widths in device pixels. Slabs are always filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverlayStyle {
+    #[default]
+    Fill,
+    Outline(u32),
+    Both(u32),
 }
 
 /// From the engine to the page.
@@ -201,6 +250,32 @@ pub enum Event {
         series: SeriesId,
         outcome: Result<calcium::Table, String>,
     },
+    /// How far a computation is.
+    PerfusionProgress {
+        query: u32,
+        series: SeriesId,
+        step: perfusion::Step,
+        /// Of the step, 0 to 1.
+        done: f64,
+    },
+    /// Maps, or why there are none.
+    Perfusion {
+        query: u32,
+        series: SeriesId,
+        outcome: Result<perfusion::Findings, String>,
+    },
+    /// One for each place.
+    PerfusionCurves {
+        query: u32,
+        curves: Vec<perfusion::Curve>,
+    },
+    /// What [`Command::Hand`] asked for; the voxels stand beside it.
+    Handed {
+        query: u32,
+        outcome: Result<inference::HandedVolume, String>,
+    },
+    /// The label map of a series has changed, or could not be.
+    Segmentation(segmentation::Told),
     /// A file for the user to keep.
     File {
         query: u32,
@@ -333,6 +408,19 @@ pub struct VolumeInfo {
     pub warnings: Vec<String>,
     /// Whether calcium can be scored on it.
     pub calcium: calcium::Offer,
+    /// Whether perfusion maps can be computed of it.
+    pub perfusion: perfusion::Offer,
+    /// The same for series of one frame of reference (PS3.3 C.7.4.1); 0 where none is known.
+    pub frame: u32,
+    /// What it was computed from; `None` for what came from files.
+    pub derived: Option<Derived>,
+}
+
+/// A volume that was computed from a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {
+    pub source: SeriesId,
+    pub what: Map,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

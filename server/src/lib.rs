@@ -4,9 +4,11 @@
 //! very same server; it knows `contract` and nothing of images, because no image is ever sent to it.
 
 mod api;
+mod content;
 mod csp;
 mod headers;
 mod listing;
+mod models;
 mod preconditions;
 mod site;
 mod statics;
@@ -37,8 +39,9 @@ pub struct Config {
     pub addr: SocketAddr,
     /// The built app, as `cargo xtask build` leaves it.
     pub dist: PathBuf,
-    /// Models and their `manifest.json`; a folder without one is a server without models.
-    pub models: PathBuf,
+    /// Folders of models, each model in a folder of its own with its `model.json`; of two cards of one name
+    /// and version the first folder's is taken. Without any this is a server without models.
+    pub models: Vec<PathBuf>,
     /// For what users choose to hand in. Nothing is written there yet.
     pub data: PathBuf,
 }
@@ -86,7 +89,8 @@ pub struct Server {
 impl Server {
     /// Reads the app's listing and binds the address.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
-        for (option, path) in [("data", &config.data), ("models", &config.models)] {
+        let models = config.models.iter().map(|path| ("models", path));
+        for (option, path) in models.chain([("data", &config.data)]) {
             if path.is_file() {
                 return Err(ServeError::NotAFolder { option, path: path.clone() });
             }
@@ -145,7 +149,7 @@ pub async fn shutdown_signal() {
     }
 }
 
-fn router(site: Arc<site::Site>, models: PathBuf) -> Router {
+fn router(site: Arc<site::Site>, models: Vec<PathBuf>) -> Router {
     Router::new()
         .merge(api::router(models))
         .fallback(statics::serve)

@@ -8,26 +8,18 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, VARY,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, RANGE, RETRY_AFTER, VARY,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
 
 use crate::RouteLabel;
+use crate::content::{self, ASK_AGAIN, Content, FOR_EVER, NotSent, text};
 use crate::listing::{Asset, Encoded};
-use crate::preconditions::{RangeRequest, accepts_brotli, none_match_hits, range};
+use crate::preconditions::accepts_brotli;
 use crate::site::Site;
-
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// May be stored, must be asked for again before each use.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
-/// Large enough that a 3 MB file takes few turns, small enough to be held for many clients.
-const CHUNK_BYTES: usize = 1 << 17;
 
 /// Everything that is no route of the API.
 pub(crate) async fn serve(State(site): State<Arc<Site>>, request: Request<Body>) -> Response {
@@ -103,83 +95,32 @@ fn choose<'a>(asset: &'a Asset, headers: &HeaderMap) -> &'a Encoded {
 }
 
 async fn send(asset: &Asset, file: &Encoded, request: &Parts) -> Response {
-    let asked = &request.headers;
-    let mut headers = HeaderMap::new();
-    headers.insert(ETAG, file.etag.clone());
-    headers.insert(CACHE_CONTROL, if asset.hashed { FOR_EVER } else { ASK_AGAIN });
+    let (mut always, mut with_body) = (HeaderMap::new(), HeaderMap::new());
     if asset.brotli.is_some() {
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        always.insert(VARY, HeaderValue::from_static("accept-encoding"));
     }
-    let label = RouteLabel(asset.name.clone());
-
-    // RFC 9110 13.2.2: If-None-Match is looked at before Range.
-    let etag = file.etag.to_str().unwrap_or_default();
-    if text(asked, &IF_NONE_MATCH).is_some_and(|tags| none_match_hits(tags, etag)) {
-        return labelled(label, (StatusCode::NOT_MODIFIED, headers).into_response());
-    }
-
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.mime));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if asset.brotli.as_ref().is_some_and(|brotli| std::ptr::eq(brotli, file)) {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+        with_body.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
     }
-    let same_file = text(asked, &IF_RANGE).is_none_or(|tag| tag == etag);
-    let part = match text(asked, &RANGE) {
-        // RFC 9110 14.2: Range is defined for GET only.
-        Some(header) if same_file && request.method == Method::GET => range(header, file.len),
-        _ => RangeRequest::Whole,
+    let content = Content {
+        path: &file.path,
+        len: file.len,
+        etag: &file.etag,
+        mime: asset.mime,
+        cache: if asset.hashed { FOR_EVER } else { ASK_AGAIN },
+        always,
+        with_body,
     };
-    let (status, first, len) = match part {
-        RangeRequest::Whole => (StatusCode::OK, 0, file.len),
-        RangeRequest::Part(first, last) => {
-            insert(&mut headers, CONTENT_RANGE, format!("bytes {first}-{last}/{}", file.len));
-            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
-        }
-        RangeRequest::Unsatisfiable => {
-            headers.remove(CONTENT_TYPE);
-            insert(&mut headers, CONTENT_RANGE, format!("bytes */{}", file.len));
-            return labelled(label, (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
-        }
+    let mut response = match content::send(content, request).await {
+        Ok(response) => response,
+        Err(NotSent::Range(headers)) => (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response(),
+        Err(NotSent::Gone) => not_found(),
     };
-    insert(&mut headers, CONTENT_LENGTH, len.to_string());
-    if request.method == Method::HEAD {
-        return labelled(label, (status, headers).into_response());
-    }
-    match open(file, first).await {
-        Ok(reader) => {
-            let body = Body::from_stream(ReaderStream::with_capacity(reader.take(len), CHUNK_BYTES));
-            labelled(label, (status, headers, body).into_response())
-        }
-        // It was there a moment ago.
-        Err(_) => labelled(label, not_found()),
-    }
-}
-
-async fn open(file: &Encoded, first: u64) -> std::io::Result<tokio::fs::File> {
-    let mut reader = tokio::fs::File::open(&file.path).await?;
-    if first > 0 {
-        reader.seek(std::io::SeekFrom::Start(first)).await?;
-    }
-    Ok(reader)
+    response.extensions_mut().insert(RouteLabel(asset.name.clone()));
+    response
 }
 
 fn not_found() -> Response {
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (StatusCode::NOT_FOUND, headers, "There is no such file. Start at /.\n").into_response()
-}
-
-fn labelled(label: RouteLabel, mut response: Response) -> Response {
-    response.extensions_mut().insert(label);
-    response
-}
-
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    // Digits, spaces and slashes are always a valid header.
-    if let Ok(value) = HeaderValue::from_str(&value) {
-        headers.insert(name, value);
-    }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

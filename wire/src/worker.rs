@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
 
-use crate::Envelope;
+use crate::{Envelope, UnreadableMessage};
 
 /// What this worker's global object is.
 pub fn scope() -> DedicatedWorkerGlobalScope {
@@ -19,14 +19,22 @@ pub fn now_ms() -> f64 {
     scope().performance().map_or(0.0, |p| p.now())
 }
 
-/// Tells the page. What cannot be said is said on the console, for there is nobody else to tell.
+/// Tells the page.
 pub fn send(message: &impl Serialize) {
-    match Envelope::new(message) {
-        Ok(envelope) => {
-            if scope().post_message_with_transfer(&envelope.object, &envelope.transfer).is_err() {
-                web_sys::console::error_1(&"a message could not be posted to the page".into());
-            }
-        }
+    post(Envelope::new(message));
+}
+
+/// Tells the page, with bytes that are copied once and then change hands.
+pub fn send_bytes(message: &impl Serialize, name: &str, bytes: &[u8]) {
+    post(Envelope::new(message).map(|envelope| envelope.give_bytes(name, bytes)));
+}
+
+/// What cannot be said is said on the console, for there is nobody else to tell.
+fn post(envelope: Result<Envelope, UnreadableMessage>) {
+    let said = envelope.map(|e| scope().post_message_with_transfer(&e.object, &e.transfer));
+    match said {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => web_sys::console::error_1(&"a message could not be posted to the page".into()),
         Err(error) => web_sys::console::error_1(&format!("a message could not be sent: {error}").into()),
     }
 }

@@ -10,6 +10,7 @@ use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, HtmlAnchorElement, HtmlCanvasElement, ImageData};
 
 use crate::ctx::Ctx;
+use crate::perfusion::draw_bars;
 
 /// On every picture that is kept.
 const RESEARCH_USE: &str = "Research use only. Not for diagnosis.  Isocenter";
@@ -144,6 +145,7 @@ pub fn save_picture(ctx: Ctx, width: u32, height: u32, rgba: &[u8]) -> Result<()
     let context: CanvasRenderingContext2d = context.unchecked_into();
     let picture = ImageData::new_with_u8_clamped_array_and_sh(Clamped(rgba), width, height)?;
     context.put_image_data(&picture, 0.0, 0.0)?;
+    ctx.workspace.with_untracked(|w| draw_bars(&context, w))?;
     context.set_fill_style_str("#000");
     context.fill_rect(0.0, f64::from(height), f64::from(width), f64::from(STRIP_PX));
     context.set_fill_style_str("#fff");

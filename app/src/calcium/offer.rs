@@ -5,6 +5,7 @@ use protocol::calcium::{Offer, Suggestion};
 use protocol::{SeriesId, VolumeInfo};
 
 use crate::ctx::Ctx;
+use crate::perfusion::PerfusionButton;
 use crate::state::calcium::Hand;
 use crate::state::{Action, LayoutKind, Tool};
 use crate::ui::{Glyph, Icon};
@@ -99,6 +100,7 @@ pub fn Analyses() -> impl IntoView {
             <Show when=move || refused.get().is_some()>
                 <p class="quiet" data-testid="calcium-refused">{move || refused.get()}</p>
             </Show>
+            <PerfusionButton />
         </section>
     }
 }

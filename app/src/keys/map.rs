@@ -124,6 +124,7 @@ pub const BINDINGS: &[Binding] = &[
     on(&["Shift+K"], Action::SelfCheck, Page, "Self-check"),
     on(&["?"], Action::Help, Page, "This sheet"),
     on(&["Shift+A"], Action::Calcium, Page, "Calcium score"),
+    on(&["Shift+P"], Action::Perfusion, Page, "Perfusion maps"),
     on(&["1"], Action::Vessel(Some(Vessel::Lm)), Calcium, "Left main"),
     on(&["2"], Action::Vessel(Some(Vessel::Lad)), Calcium, "Left anterior descending"),
     on(&["3"], Action::Vessel(Some(Vessel::Lcx)), Calcium, "Left circumflex"),

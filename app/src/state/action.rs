@@ -5,6 +5,8 @@ use contract::calcium::Vessel;
 
 use super::calcium::Hand;
 use super::layout::LayoutKind;
+use super::perfusion::Pick;
+use super::segmentation::Brush;
 
 /// What a drag with the left button (or one finger) does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -23,6 +25,10 @@ pub enum Tool {
     Probe,
     /// Only while calcium is read.
     Calcium(Hand),
+    /// Only while perfusion is read.
+    Perfusion(Pick),
+    /// Only while a series has labels.
+    Label(Brush),
 }
 
 impl Tool {
@@ -54,6 +60,8 @@ impl Tool {
             Self::Ellipse => "ellipse",
             Self::Probe => "probe",
             Self::Calcium(hand) => hand.slug(),
+            Self::Perfusion(pick) => pick.slug(),
+            Self::Label(brush) => brush.slug(),
         }
     }
 
@@ -70,6 +78,8 @@ impl Tool {
             Self::Ellipse => "Ellipse",
             Self::Probe => "Probe",
             Self::Calcium(hand) => hand.label(),
+            Self::Perfusion(pick) => pick.label(),
+            Self::Label(brush) => brush.label(),
         }
     }
 
@@ -126,6 +136,8 @@ pub enum Action {
     Cancel,
     /// Opens the calcium reading of the active series, or closes it.
     Calcium,
+    /// Opens the perfusion study of the active series, or closes it.
+    Perfusion,
     /// Whose the next lesion is; `None` takes it away.
     Vessel(Option<Vessel>),
     /// To the next lesion that nobody has.

@@ -2,6 +2,7 @@
 //! One match over every action, so that the compiler names an action that nothing does.
 
 use protocol::VolumeInfo;
+use protocol::segmentation::Step;
 use scene::{DVec2, Interpolation, SlabMode, View, Viewport};
 
 use super::action::{Action, Tool};
@@ -65,7 +66,7 @@ impl Workspace {
             }
             Action::CineSlices => self.cine.slices.toggle(),
             Action::CineTime => {
-                if self.time_points(series) > 1 {
+                if self.time_points_on_screen(series) > 1 {
                     self.cine.time.toggle();
                 }
             }
@@ -75,14 +76,19 @@ impl Workspace {
             }
             Action::Undo => {
                 let measures = self.tool.measures();
-                let reading = self.desk_mut().filter(|_| !measures).is_some_and(|d| d.session.undo());
+                let reading = self.desk_mut().filter(|_| !measures).is_some_and(|d| d.session.undo())
+                    || self.flow_mut().filter(|_| !measures).is_some_and(|d| d.session.undo())
+                    || self.undo_label(Step::Undo);
                 if !reading && !self.cancel_draft() {
                     self.measurements.undo();
                 }
             }
             Action::Redo => {
                 let measures = self.tool.measures();
-                if !self.desk_mut().filter(|_| !measures).is_some_and(|d| d.session.redo()) {
+                let reading = self.desk_mut().filter(|_| !measures).is_some_and(|d| d.session.redo())
+                    || self.flow_mut().filter(|_| !measures).is_some_and(|d| d.session.redo())
+                    || self.undo_label(Step::Redo);
+                if !reading {
                     self.measurements.redo();
                 }
             }
@@ -111,6 +117,8 @@ impl Workspace {
                 if let Some(cursor) = self.cursor(series) {
                     match self.tool {
                         Tool::Calcium(hand) => self.place_with(id, hand, cursor),
+                        Tool::Perfusion(pick) => self.pick(pick, cursor),
+                        Tool::Label(brush) => self.label_at(id, brush, cursor),
                         _ => self.place_point(id, cursor),
                     }
                 }
@@ -138,9 +146,11 @@ impl Workspace {
             | Action::SlabMode => {
                 if let Some(v) = info {
                     self.apply_to_view(action, id, &v, viewport);
+                    self.lead_view(id);
                 }
             }
             Action::Calcium
+            | Action::Perfusion
             | Action::StepSeries(_)
             | Action::OpenFiles
             | Action::OpenFolder

@@ -5,7 +5,7 @@
 
 use contract::calcium::{Edit, Region, Session, Vessel};
 use protocol::calcium::{Lesion, Suggestion, Table, Task};
-use protocol::{Overlay, SeriesId};
+use protocol::{LabelSource, Overlay, OverlayStyle, SeriesId};
 use scene::{DVec2, DVec3, Grid};
 use serde::{Deserialize, Serialize};
 
@@ -259,6 +259,8 @@ impl Desk {
             highest: f64::MAX,
             region: region.map(|r| [r.from, r.to]),
             palette: PALETTE.to_vec(),
+            labels: LabelSource::Analysis,
+            style: OverlayStyle::Fill,
         }
     }
 }

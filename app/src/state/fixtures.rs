@@ -3,8 +3,9 @@
 
 use contract::calcium::Vessel;
 use protocol::calcium::{Band, Lesion, Sums, Table};
-use protocol::{SeriesId, VolumeInfo};
-use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit};
+use protocol::perfusion::{Findings, Map};
+use protocol::{Derived, NamedWindow, SeriesId, VolumeInfo};
+use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit, Window};
 
 use super::Workspace;
 
@@ -29,6 +30,9 @@ fn info(grid: Grid, modality: &str, unit: &str) -> VolumeInfo {
         corner_right: vec![],
         warnings: vec![],
         calcium: protocol::calcium::Offer::Refused("not asked".into()),
+        perfusion: protocol::perfusion::Offer::Refused("not asked".into()),
+        frame: 0,
+        derived: None,
     }
 }
 
@@ -91,6 +95,25 @@ pub fn dynamic() -> VolumeInfo {
         time_rule: "acquisition time".into(),
         ..ct()
     }
+}
+
+/// A map of [`dynamic`], as the engine makes it.
+pub fn derived(what: Map) -> VolumeInfo {
+    let windows = what
+        .usual_range()
+        .map(|[low, high]| NamedWindow { name: what.name().into(), window: Window::from_range(low, high) });
+    VolumeInfo {
+        unit: what.unit().into(),
+        windows: windows.into_iter().collect(),
+        derived: Some(Derived { source: S, what }),
+        ..ct()
+    }
+}
+
+/// Maps of [`dynamic`] and nothing else.
+pub fn findings() -> Findings {
+    let maps = Map::ALL.into_iter().enumerate().map(|(i, map)| (map, SeriesId(11 + i as u32)));
+    Findings { maps: maps.collect(), times_s: dynamic().times_s, ..Findings::default() }
 }
 
 /// A picture of 640 x 480 without spacing.

@@ -153,6 +153,8 @@ pub enum Gesture {
     },
     /// A calcium stroke.
     Stroke,
+    /// A stroke of a label brush.
+    LabelStroke,
     /// Edges of the heart region.
     Edges(Vec<Edge>),
 }
@@ -218,6 +220,10 @@ impl Gesture {
                 w.set_cursor(panel.series, super::linked::clamp_to_volume(&volume, world));
                 Some(Gesture::Crosshair)
             }
+            Tool::Perfusion(pick) => {
+                w.pick(pick, world);
+                None
+            }
             // At the press and not at the release: the table is there when the finger leaves the button.
             Tool::Calcium(Hand::Assign) => {
                 w.assign_at(id, world);
@@ -233,6 +239,7 @@ impl Gesture {
                 }
                 Some(Gesture::Edges(edges))
             }
+            Tool::Label(brush) => w.begin_label_stroke(id, brush, world).then_some(Gesture::LabelStroke),
             Tool::Calcium(hand) => {
                 w.begin_stroke(id, hand, world);
                 Some(Gesture::Stroke)
@@ -265,6 +272,7 @@ impl Gesture {
                     p.view.pan(&volume.grid, by);
                     p.fitted = false;
                 }
+                w.lead_view(id);
             }
             Gesture::Zoom { about, last } => {
                 let by = (last.y - at.y) / ratio;
@@ -274,6 +282,7 @@ impl Gesture {
                     p.view.zoom_about(&volume.grid, viewport, about, (by * 0.01).exp());
                     p.fitted = false;
                 }
+                w.lead_view(id);
             }
             Gesture::Scroll { last, px_per_slice, rest } => {
                 *rest += (at.y - last.y) / *px_per_slice;
@@ -307,6 +316,7 @@ impl Gesture {
                     m.shape.translate(by);
                 }
             }
+            Gesture::LabelStroke => w.extend_label_stroke(id, world),
             Gesture::Stroke => w.extend_stroke(id, world),
             Gesture::Edges(edges) => w.drag_edges(edges, world),
             Gesture::Pinch { .. } => {}
@@ -326,6 +336,7 @@ impl Gesture {
                 p.view.zoom_about(&v.grid, viewport, new_middle, factor);
                 p.fitted = false;
             }
+            w.lead_view(id);
         }
         *self = Gesture::Pinch { distance: new_distance, middle: new_middle };
     }
@@ -334,6 +345,9 @@ impl Gesture {
     pub fn end(self, w: &mut Workspace, id: PanelId, at: DVec2) {
         if self == Gesture::Stroke {
             w.end_stroke(id);
+        }
+        if self == Gesture::LabelStroke {
+            w.end_label_stroke();
         }
         let Gesture::Draw { moved, .. } = self else { return };
         // A drag ends with its point placed; a click leaves the draft open for the next click.

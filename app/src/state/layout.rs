@@ -22,6 +22,8 @@ pub enum LayoutKind {
     Quad,
     /// The axial plane large, projections of everything beside it.
     Overview,
+    /// Four maps of one plane, in equal cells.
+    Maps,
 }
 
 impl LayoutKind {
@@ -29,7 +31,7 @@ impl LayoutKind {
         match self {
             Self::Single => 1,
             Self::Planes | Self::Overview => 3,
-            Self::Quad => 4,
+            Self::Quad | Self::Maps => 4,
         }
     }
 }
@@ -100,7 +102,7 @@ pub fn cells(kind: LayoutKind, width: f64, height: f64) -> Vec<CssRect> {
                 CssRect::new(left + GAP, top + GAP, width - GAP - left, height - GAP - top),
             ]
         }
-        LayoutKind::Quad => {
+        LayoutKind::Quad | LayoutKind::Maps => {
             let left = ((width - GAP) * 0.5).floor();
             let top = ((height - GAP) * 0.5).floor();
             let (right, bottom) = (width - GAP - left, height - GAP - top);

@@ -1,14 +1,27 @@
-//! What the panels of one series share: the crosshair, and with it their slices; window and time.
+//! What panels share: those of one series the crosshair, and with it their slices, window and time; those of one
+//! frame of reference the crosshair, and of one plane zoom and place too.
 //! Beside the workspace, because linking is the one thing here that moves panels nobody touched.
 
 use protocol::{NamedWindow, SeriesId, VolumeInfo};
-use scene::{DVec3, Window};
+use scene::{DVec3, Grid, View, Window};
 
 use super::cine;
+use super::layout::LayoutKind;
 use super::presets;
 use super::workspace::{PanelId, PanelState, Workspace};
 
 impl Workspace {
+    /// The series from files that a series is or was computed from.
+    pub fn root(&self, series: SeriesId) -> SeriesId {
+        self.volumes.get(&series).and_then(|v| v.derived).map_or(series, |d| d.source)
+    }
+
+    /// Whether two series lie in one space: computed from one, or of one frame of reference (PS3.3 C.7.4.1).
+    fn share_space(&self, a: SeriesId, b: SeriesId) -> bool {
+        let frame = |s: SeriesId| self.volumes.get(&s).map_or(0, |v| v.frame);
+        self.root(a) == self.root(b) || (frame(a) != 0 && frame(a) == frame(b))
+    }
+
     /// Brings the panels of a series to the slices that hold its crosshair.
     pub(super) fn align_to_cursor(&mut self, series: SeriesId) {
         if let Some(cursor) = self.cursor(series) {
@@ -19,18 +32,64 @@ impl Workspace {
     /// Moves the crosshair; every panel of the series shows the slice through it. Depths snap to slices, so
     /// that a straight acquisition is shown as acquired and not between two images.
     pub fn set_cursor(&mut self, series: SeriesId, world: DVec3) {
-        let Some(info) = self.volume(series) else { return };
-        let mut cursor = world;
-        for panel in self.panels.iter_mut().filter(|p| p.series == series) {
-            let (lo, hi, at) = panel.view.depth_range(&info.grid);
-            let step = panel.view.slice_step(&info.grid);
-            let normal = panel.view.plane.world_from_plane(&info.grid).z_axis;
-            let depth = cursor.dot(normal);
-            let to = (lo + ((depth - lo) / step).round() * step).clamp(lo.min(hi), hi.max(lo));
-            panel.view.centre_world += normal * (to - at);
-            cursor += normal * (to - depth);
+        let root = self.root(series);
+        if !self.volumes.contains_key(&series) {
+            return;
         }
-        self.cursors.insert(series, cursor);
+        let roots: Vec<SeriesId> = self.panels.iter().map(|p| self.root(p.series)).collect();
+        let mut cursor = world;
+        for (panel, _) in self.panels.iter_mut().zip(&roots).filter(|(_, of)| **of == root) {
+            let Some(info) = self.volumes.get(&panel.series) else { continue };
+            let (normal, by) = to_slice(&mut panel.view, &info.grid, cursor);
+            cursor += normal * by;
+        }
+        self.cursors.insert(root, cursor);
+        // Other series of the same space have other slices: they go to the nearest one and leave the crosshair be.
+        for (i, of) in roots.into_iter().enumerate().filter(|(_, of)| *of != root) {
+            let other = self.panels[i].series;
+            if self.share_space(series, other)
+                && let Some(info) = self.volumes.get(&other)
+            {
+                to_slice(&mut self.panels[i].view, &info.grid, cursor);
+                self.cursors.insert(of, cursor);
+            }
+        }
+    }
+
+    /// Zoom, place and turn of a panel for those that show the same plane of another series of its space.
+    pub(super) fn lead_view(&mut self, id: PanelId) {
+        let Some(lead) = self.panel(id).cloned() else { return };
+        let maps = self.layout == LayoutKind::Maps;
+        for i in 0..self.panels.len() {
+            let panel = &self.panels[i];
+            let alike = panel.id != id
+                && panel.view.plane == lead.view.plane
+                && (maps || panel.series != lead.series)
+                && self.share_space(panel.series, lead.series);
+            if !alike {
+                continue;
+            }
+            let viewport = self.viewport(panel.id);
+            let Some(info) = self.volumes.get(&panel.series) else { continue };
+            let normal = lead.view.plane.world_from_plane(&info.grid).z_axis;
+            let panel = &mut self.panels[i];
+            let depth = (panel.view.centre_world - lead.view.centre_world).dot(normal);
+            let before = panel.view.clone();
+            panel.view = View {
+                centre_world: lead.view.centre_world + normal * depth,
+                slab: before.slab,
+                interpolation: before.interpolation,
+                ..lead.view.clone()
+            };
+            panel.fitted = lead.fitted;
+            if panel.fitted && self.root(self.panels[i].series) != self.root(lead.series) {
+                // Each fits its own extent.
+                let fitted = self.volumes.get(&self.panels[i].series).map(|v| v.grid.clone());
+                if let Some(grid) = fitted {
+                    self.panels[i].view.fit_zoom(&grid, viewport);
+                }
+            }
+        }
     }
 
     /// Steps through slices; the crosshair goes along.
@@ -86,10 +145,16 @@ impl Workspace {
         let width = window.width.max(Window::min_width(window.function));
         let window = Window { width, ..window };
         self.each_of_series(series, |p| p.window = window);
+        self.remember_range(series, window);
     }
 
     pub fn time_points(&self, series: SeriesId) -> u32 {
         self.volumes.get(&series).map_or(1, |v| v.time_points.max(1))
+    }
+
+    /// Of the study whose maps are read, else of the series itself.
+    pub fn time_points_on_screen(&self, series: SeriesId) -> u32 {
+        self.time_points(if self.flow().is_some() { self.root(series) } else { series })
     }
 
     pub fn set_time(&mut self, series: SeriesId, index: u32) {
@@ -98,6 +163,10 @@ impl Workspace {
     }
 
     pub fn step_time(&mut self, series: SeriesId, steps: i32) {
+        if let Some(at) = self.flow().map(|d| d.time_index) {
+            let count = self.time_points(self.root(series));
+            return self.set_flow_time(cine::wrap(at, steps, count));
+        }
         let Some(at) = self.panels.iter().find(|p| p.series == series).map(|p| p.time_index) else { return };
         let to = cine::wrap(at, steps, self.time_points(series));
         self.set_time(series, to);
@@ -120,15 +189,30 @@ impl Workspace {
         let slices = self.cine.slices.advance(seconds);
         let time = self.cine.time.advance(seconds);
         let Some((id, series)) = self.active_panel().map(|p| (p.id, p.series)) else { return };
+        if let (true, Some(at)) = (time != 0, self.flow().map(|d| d.time_index)) {
+            let count = self.time_points(self.root(series));
+            self.set_flow_time(cine::wrap(at, time, count));
+        }
         if slices != 0
             && let Some((now, count)) = self.slice_number(id)
         {
             self.set_slice_number(id, cine::wrap(now - 1, slices, count) + 1);
         }
-        if time != 0 {
+        if time != 0 && self.flow().is_none() {
             self.step_time(series, time);
         }
     }
+}
+
+/// Moves a view to the slice nearest to a point; the view's normal, and how far the slice lies from the point along it.
+fn to_slice(view: &mut View, grid: &Grid, world: DVec3) -> (DVec3, f64) {
+    let (lo, hi, at) = view.depth_range(grid);
+    let step = view.slice_step(grid);
+    let normal = view.plane.world_from_plane(grid).z_axis;
+    let depth = world.dot(normal);
+    let to = (lo + ((depth - lo) / step).round() * step).clamp(lo.min(hi), hi.max(lo));
+    view.centre_world += normal * (to - at);
+    (normal, to - depth)
 }
 
 /// The nearest point inside the volume.

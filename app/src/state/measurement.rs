@@ -60,7 +60,14 @@ impl Shape {
             Tool::Rectangle => Some(roi(RoiShape::Rectangle)),
             Tool::Ellipse => Some(roi(RoiShape::Ellipse)),
             Tool::Probe => Some(Shape::Probe(at)),
-            Tool::Window | Tool::Pan | Tool::Zoom | Tool::Scroll | Tool::Crosshair | Tool::Calcium(_) => None,
+            Tool::Window
+            | Tool::Pan
+            | Tool::Zoom
+            | Tool::Scroll
+            | Tool::Crosshair
+            | Tool::Calcium(_)
+            | Tool::Perfusion(_)
+            | Tool::Label(_) => None,
         }
     }
 

@@ -37,11 +37,24 @@ pub fn scene_of(w: &Workspace) -> Scene {
                 window: p.window,
                 invert: p.invert,
                 time_index: p.time_index,
-                overlay: w.desks.get(&p.series).filter(|_| w.calcium_open).map(|d| overlay(d, p)),
+                overlay: overlay_of(w, p),
+                colormap: p.colormap,
             })
         })
         .collect();
     Scene { generation: 0, width_px: px(w.width), height_px: px(w.height), panels }
+}
+
+/// What is marked in a panel by the analysis that is open.
+fn overlay_of(w: &Workspace, panel: &PanelState) -> Option<Overlay> {
+    if w.perfusion_open {
+        let what = w.volumes.get(&panel.series)?.derived.map(|d| d.what);
+        return w.flow_desks.get(&w.root(panel.series))?.overlay(what);
+    }
+    match w.desks.get(&panel.series).filter(|_| w.calcium_open) {
+        Some(desk) => Some(overlay(desk, panel)),
+        None => w.labels_overlay(panel.series),
+    }
 }
 
 /// What is marked in a panel. While the slider is held a projection keeps the threshold it had: it costs as much

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use protocol::perfusion::Step;
 use protocol::{SeriesId, VolumeInfo};
-use scene::{DVec2, DVec3, Frame, Interpolation, Plane, View, Viewport, Window};
+use scene::{Colormap, DVec2, DVec3, Frame, Interpolation, Plane, View, Viewport, Window};
 
 use super::action::Tool;
 use super::calcium::Desk;
@@ -14,7 +15,9 @@ use super::history::History;
 use super::layout::{self, CssRect, LayoutKind, PxRect};
 use super::marking::Draft;
 use super::measurement::{Measurement, MeasurementId};
+use super::perfusion::FlowDesk;
 use super::presets;
+use super::segmentation::Labelling;
 
 /// Counts up; a panel keeps its id while its view changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +31,7 @@ pub struct PanelState {
     pub view: View,
     pub window: Window,
     pub invert: bool,
+    pub colormap: Colormap,
     pub time_index: u32,
     /// Fit again when the panel changes its size: true until a person zooms or pans.
     pub fitted: bool,
@@ -60,7 +64,7 @@ pub struct Workspace {
     pub active: PanelId,
     pub panels: Vec<PanelState>,
     pub volumes: BTreeMap<SeriesId, Arc<VolumeInfo>>,
-    /// The linked crosshair, per series.
+    /// The linked crosshair, per series from files: what was computed from one shares its.
     pub cursors: BTreeMap<SeriesId, DVec3>,
     pub tool: Tool,
     pub overlays: bool,
@@ -72,6 +76,11 @@ pub struct Workspace {
     /// Readings by series; the active one is on the screen while calcium is open.
     pub desks: BTreeMap<SeriesId, Desk>,
     pub calcium_open: bool,
+    /// Perfusion studies by the series they are of.
+    pub flow_desks: BTreeMap<SeriesId, FlowDesk>,
+    pub perfusion_open: bool,
+    /// Label maps by series.
+    pub labellings: BTreeMap<SeriesId, Labelling>,
     last_panel: u32,
     pub(super) last_measurement: u32,
     /// How each series was left, to come back to.
@@ -99,6 +108,9 @@ impl Default for Workspace {
             interpolation: Interpolation::Linear,
             desks: BTreeMap::new(),
             calcium_open: false,
+            flow_desks: BTreeMap::new(),
+            perfusion_open: false,
+            labellings: BTreeMap::new(),
             last_panel: 0,
             last_measurement: 0,
             left: BTreeMap::new(),
@@ -166,7 +178,7 @@ impl Workspace {
     }
 
     pub fn cursor(&self, series: SeriesId) -> Option<DVec3> {
-        self.cursors.get(&series).copied()
+        self.cursors.get(&self.root(series)).copied()
     }
 
     // Opening
@@ -189,7 +201,8 @@ impl Workspace {
                 .filter(|p| p.series == series && p.window == old)
                 .for_each(|p| p.window = new);
         }
-        self.cursors.entry(series).or_insert_with(|| info.grid.centre_world());
+        let root = info.derived.map_or(series, |d| d.source);
+        self.cursors.entry(root).or_insert_with(|| info.grid.centre_world());
         self.volumes.insert(series, info);
     }
 
@@ -268,21 +281,22 @@ impl Workspace {
         }
     }
 
-    fn new_panel(&mut self, series: SeriesId, plane: Plane) -> PanelState {
+    pub(super) fn new_panel(&mut self, series: SeriesId, plane: Plane) -> PanelState {
         self.last_panel += 1;
         let id = PanelId(self.last_panel);
         let like = self.panels.iter().find(|p| p.series == series);
-        let (window, invert, time_index) = like.map_or_else(
+        let (window, invert, colormap, time_index) = like.map_or_else(
             || {
                 (
                     self.volumes
                         .get(&series)
                         .map_or(Window::from_range(0.0, 1.0), |v| presets::first_window(v)),
                     false,
+                    Colormap::Grey,
                     0,
                 )
             },
-            |p| (p.window, p.invert, p.time_index),
+            |p| (p.window, p.invert, p.colormap, p.time_index),
         );
         let viewport = Viewport { width_px: 100, height_px: 100 };
         let view = match self.volumes.get(&series) {
@@ -298,11 +312,14 @@ impl Workspace {
                 interpolation: self.interpolation,
             },
         };
-        PanelState { id, series, view, window, invert, time_index, fitted: true }
+        PanelState { id, series, view, window, invert, colormap, time_index, fitted: true }
     }
 
     pub(super) fn set_layout(&mut self, kind: LayoutKind, series: SeriesId) {
         let Some(info) = self.volume(series) else { return };
+        if kind == LayoutKind::Maps {
+            return self.go_to_step(Step::Maps);
+        }
         let flat = info.grid.frame == Frame::Image;
         let planes: Vec<(Plane, Depth)> = match kind {
             _ if flat => vec![(Plane::Acquisition, Depth::Plane); kind.panel_count()],
@@ -317,6 +334,8 @@ impl Workspace {
                 (Plane::Sagittal, Depth::Plane),
                 (Plane::Coronal, Depth::Slab),
             ],
+            // Handled above: its panels show several series.
+            LayoutKind::Maps => Vec::new(),
             LayoutKind::Overview => vec![
                 (Plane::Axial, Depth::Plane),
                 (Plane::Axial, Depth::Whole),

@@ -64,7 +64,7 @@ fn study(s: StudyEntry) -> impl IntoView {
 fn SeriesRow(entry: SeriesEntry) -> impl IntoView {
     let ctx = Ctx::here();
     let id = entry.id;
-    let current = Memo::new(move |_| ctx.workspace.with(|w| w.panels.iter().any(|p| p.series == id)));
+    let current = Memo::new(move |_| ctx.workspace.with(|w| w.panels.iter().any(|p| w.root(p.series) == id)));
     let loaded = Memo::new(move |_| ctx.library.with(|l| l.loaded.get(&id).copied()));
     let [columns, rows, slices] = entry.dims;
     let mut size = format!("{columns} × {rows}");

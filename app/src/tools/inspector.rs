@@ -6,21 +6,42 @@ use scene::Window;
 use crate::calcium::{Analyses, CalciumPanel};
 use crate::ctx::Ctx;
 use crate::keys::map;
+use crate::models::ModelSection;
+use crate::perfusion::PerfusionPanel;
+use crate::segmentation::LabelSection;
 use crate::state::measurement::number;
 use crate::state::{Action, MeasurementId};
 use crate::ui::{Glyph, Icon, IconButton, typed_number};
 
+/// Which analysis is open.
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    Nothing,
+    Calcium,
+    Perfusion,
+}
+
 #[component]
 pub fn Inspector() -> impl IntoView {
     let ctx = Ctx::here();
-    let reading = Memo::new(move |_| ctx.workspace.with(|w| w.desk().is_some()));
+    let reading = Memo::new(move |_| {
+        ctx.workspace.with(|w| match (w.desk().is_some(), w.flow().is_some()) {
+            (_, true) => Reading::Perfusion,
+            (true, _) => Reading::Calcium,
+            _ => Reading::Nothing,
+        })
+    });
     let any = Memo::new(move |_| ctx.workspace.with(|w| w.active_volume().is_some()));
     view! {
         <aside class="inspector" class:open=move || ctx.inspector_open.get() aria-label="Inspector">
             <Show when=move || any.get() fallback=|| view! { <p class="quiet inspector-empty">"Open a series to adjust it here."</p> }>
-                <Show when=move || reading.get() fallback=|| view! { <Analyses /> }>
-                    <CalciumPanel />
-                </Show>
+                {move || match reading.get() {
+                    Reading::Calcium => view! { <CalciumPanel /> }.into_any(),
+                    Reading::Perfusion => view! { <PerfusionPanel /> }.into_any(),
+                    Reading::Nothing => view! { <Analyses /> }.into_any(),
+                }}
+                <ModelSection />
+                <LabelSection />
                 <WindowSection />
                 <CineSection />
                 <MeasurementSection />

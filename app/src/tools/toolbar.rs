@@ -24,6 +24,8 @@ fn glyph(tool: Tool) -> Glyph {
         Tool::Probe => Glyph::Probe,
         // Not in this bar: these stand in the panel of the reading.
         Tool::Calcium(_) => Glyph::Calcium,
+        Tool::Perfusion(_) => Glyph::Perfusion,
+        Tool::Label(_) => Glyph::Brush,
     }
 }
 

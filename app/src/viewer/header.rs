@@ -5,6 +5,7 @@ use scene::{Frame, Plane, SlabMode};
 
 use super::panel::{Shown, plane_name};
 use crate::ctx::Ctx;
+use crate::perfusion::SlotSelect;
 use crate::state::PanelId;
 use crate::ui::{Glyph, Icon};
 
@@ -52,11 +53,16 @@ pub fn PanelHeader(id: PanelId, shown: Memo<Option<Shown>>) -> impl IntoView {
         let t = slab.get().thickness;
         if t <= 0.0 { "thin".to_owned() } else { format!("{t:.0} {}", unit()) }
     };
+    // While perfusion is read a panel is chosen by its map; all panels show one plane.
+    let slotted = Memo::new(move |_| ctx.workspace.with(|w| w.slot_of(id).is_some()));
     let maximised = Memo::new(move |_| ctx.workspace.with(|w| w.maximised.is_some()));
     let several = Memo::new(move |_| ctx.workspace.with(|w| w.panels.len() > 1));
     view! {
         <header class="panel-head">
-            <Show when=move || volume.get() fallback=move || view! { <span class="panel-name">{move || plane.get().map(plane_name)}</span> }>
+            <Show when=move || slotted.get()>
+                <SlotSelect id=id />
+            </Show>
+            <Show when=move || volume.get() && !slotted.get() fallback=move || view! { <span class="panel-name">{move || plane.get().filter(|_| !slotted.get()).map(plane_name)}</span> }>
                 <select
                     class="ghost plane-select"
                     aria-label="Plane"
@@ -77,7 +83,7 @@ pub fn PanelHeader(id: PanelId, shown: Memo<Option<Shown>>) -> impl IntoView {
                 </select>
             </Show>
             <span class="grow"></span>
-            <Show when=move || volume.get()>
+            <Show when=move || volume.get() && !slotted.get()>
                 <label class="slab" class:thick=move || { slab.get().thickness > 0.0 }>
                     <span class="slab-label">"Slab"</span>
                     <input

@@ -2,6 +2,7 @@
 //! All of it derived from the panel, so it cannot say something other than what is drawn.
 
 use leptos::prelude::*;
+use protocol::VolumeInfo;
 use scene::measure::scale_bar;
 use scene::{DVec3, LengthUnit};
 
@@ -52,8 +53,9 @@ pub fn Overlay(id: PanelId, shown: Memo<Option<Shown>>) -> impl IntoView {
     let window_text = move || {
         shown.with(|s| {
             let s = s.as_ref()?;
-            let colour = info.with(|i| i.as_ref().is_some_and(|i| i.colour));
-            (!colour).then(|| {
+            // A map says it on its colour bar.
+            let elsewhere = info.with(|i| i.as_ref().is_some_and(|i| i.colour || has_bar(i)));
+            (!elsewhere).then(|| {
                 format!(
                     "W {}  L {}{}",
                     number(round(s.panel.window.width)),
@@ -171,6 +173,10 @@ pub fn Overlay(id: PanelId, shown: Memo<Option<Shown>>) -> impl IntoView {
             }}
         </div>
     }
+}
+
+fn has_bar(info: &VolumeInfo) -> bool {
+    info.derived.is_some_and(|d| d.what.usual_range().is_some())
 }
 
 fn unit_name(unit: LengthUnit) -> &'static str {

@@ -10,6 +10,8 @@ use super::overlay::Overlay;
 use super::pointer::Pointer;
 use crate::calcium::CalciumMarks;
 use crate::ctx::Ctx;
+use crate::perfusion::{ColourBar, FlowMarks};
+use crate::segmentation::StrokeMark;
 use crate::state::measurement::number;
 use crate::state::workspace::{PanelState, Place};
 use crate::state::{Action, PanelId, Tool};
@@ -64,6 +66,7 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
     });
     let active = Memo::new(move |_| ctx.workspace.with(|w| w.active == id && w.panels.len() > 1));
     let reading = Memo::new(move |_| ctx.workspace.with(|w| w.desk().is_some()));
+    let flow = Memo::new(move |_| ctx.workspace.with(|w| w.flow().is_some()));
     let overlays = Memo::new(move |_| ctx.workspace.with(|w| w.overlays));
     let cell =
         move |f: fn(&Place) -> f64| move || shown.with(|s| s.as_ref().map(|s| format!("{}px", f(&s.place))));
@@ -71,6 +74,9 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
     let testid = move || {
         shown.with(|s| {
             s.as_ref().map(|s| {
+                if let Some(slot) = ctx.workspace.with(|w| w.slot_of(id)) {
+                    return format!("panel-{}", slot.slug());
+                }
                 // The slab beside the three planes must not answer for the plane itself.
                 let twin = ctx.workspace.with(|w| {
                     w.panels.iter().find(|p| p.view.plane == s.panel.view.plane).is_some_and(|p| p.id != id)
@@ -102,6 +108,7 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
         <section
             class="panel"
             class:active=move || active.get()
+            class:flow-on=move || flow.get()
             style:left=cell(|p| p.cell.x)
             style:top=cell(|p| p.cell.y)
             style:width=cell(|p| p.cell.width)
@@ -161,9 +168,16 @@ pub fn PanelView(id: PanelId) -> impl IntoView {
                     <Show when=move || reading.get()>
                         <CalciumMarks shown=shown />
                     </Show>
+                    <StrokeMark id=id shown=shown />
+                    <Show when=move || flow.get()>
+                        <FlowMarks shown=shown />
+                    </Show>
                     <Overlay id=id shown=shown />
                 </Show>
             </div>
+            <Show when=move || flow.get()>
+                <ColourBar id=id />
+            </Show>
         </section>
     }
 }

@@ -3,33 +3,111 @@
 //! The series asked for last comes first; one asked for earlier goes on when it is complete.
 
 use gpu_kernels::Labels;
-use imaging::VolumeLoader;
-use protocol::{Event, SeriesId};
+use imaging::{Volume, VolumeLoader};
+use protocol::{Derived, Event, LabelSource, SeriesId};
 
+use super::derived::Computed;
 use super::{Session, TELL_MS};
 use crate::blob::BrowserFile;
+use crate::segmentation::Labelling;
 use crate::{link, picture, summary};
+
+/// Where the voxels of a series come from.
+// One of a handful, never moved about.
+#[allow(clippy::large_enum_variant)]
+pub enum Origin {
+    /// From files, slice by slice.
+    Files(VolumeLoader<BrowserFile>),
+    /// Computed from another series.
+    Computed(Computed),
+}
+
+impl Origin {
+    pub(super) fn volume(&self) -> &Volume {
+        match self {
+            Self::Files(loader) => loader.volume(),
+            Self::Computed(computed) => &computed.volume,
+        }
+    }
+}
 
 /// A series whose slices arrive or have arrived.
 pub struct Loaded {
     pub series: SeriesId,
     /// Tells volumes of one series apart: it is loaded again when files are added to it.
     pub epoch: u32,
-    pub loader: VolumeLoader<BrowserFile>,
+    pub origin: Origin,
     pub done: u32,
     pub total: u32,
     /// `[time_index, slice]` in the order of arrival: what a GPU copy has not seen yet is the tail.
     pub placed: Vec<[u32; 2]>,
-    /// What the overlay of a panel colours by.
-    pub labels: Option<Labels>,
+    /// What an analysis marks: lesions, core and penumbra.
+    pub marks: Option<Labels>,
+    /// Its label map.
+    pub labelling: Option<Labelling>,
     told_ms: f64,
     /// False while it was begun before the page asked, and told already.
     asked_for: bool,
 }
 
 impl Loaded {
+    /// What the overlay of a panel colours by.
+    pub fn labels_of(&self, source: LabelSource) -> Option<&Labels> {
+        match source {
+            LabelSource::Analysis => self.marks.as_ref(),
+            LabelSource::Segmentation => self.labelling.as_ref().map(Labelling::shown),
+        }
+    }
+
     pub(super) fn complete(&self) -> bool {
         self.done == self.total
+    }
+
+    /// What has arrived.
+    pub fn volume(&self) -> &Volume {
+        self.origin.volume()
+    }
+
+    /// The series from files that it is or comes from: it goes when that one goes.
+    pub fn root(&self) -> SeriesId {
+        match &self.origin {
+            Origin::Files(_) => self.series,
+            Origin::Computed(computed) => computed.source,
+        }
+    }
+
+    /// What it was computed from, if it was.
+    pub(super) fn derived(&self) -> Option<Derived> {
+        match &self.origin {
+            Origin::Files(_) => None,
+            Origin::Computed(computed) => Some(computed.derived()),
+        }
+    }
+
+    /// What loading it told; nothing where it was computed.
+    pub(super) fn warnings(&self) -> &[String] {
+        match &self.origin {
+            Origin::Files(loader) => loader.warnings(),
+            Origin::Computed(_) => &[],
+        }
+    }
+
+    /// A series that was computed: every slice is there at once.
+    pub(super) fn computed(series: SeriesId, epoch: u32, computed: Computed) -> Self {
+        let slices = computed.volume.grid.dims()[2];
+        let times = computed.volume.time_points;
+        Self {
+            series,
+            epoch,
+            origin: Origin::Computed(computed),
+            done: slices * times,
+            total: slices * times,
+            placed: (0..times).flat_map(|t| (0..slices).map(move |z| [t, z])).collect(),
+            marks: None,
+            labelling: None,
+            told_ms: 0.0,
+            asked_for: true,
+        }
     }
 }
 
@@ -54,9 +132,10 @@ impl Session {
     /// Makes room for a series and tells the page; its slices arrive one by one.
     pub(super) fn begin(&mut self, series: SeriesId) {
         let (Some(catalog), Some(index)) = (&self.catalog, self.index_of(series)) else { return };
-        // The volume of a series that nobody looks at any more makes room.
-        let scene = &self.scene;
-        self.loaded.retain(|l| scene.panels.iter().any(|p| p.series == l.series));
+        // The volume of a series that nobody looks at any more makes room, and what was computed from it with it.
+        let seen = self.roots_on_screen();
+        self.loaded.retain(|l| seen.contains(&l.root()));
+        self.flow.keep(&seen);
         match catalog.loader(index) {
             Ok(loader) => {
                 let total = loader.total() as u32;
@@ -64,11 +143,12 @@ impl Session {
                 self.loaded.push(Loaded {
                     series,
                     epoch: self.begun,
-                    loader,
+                    origin: Origin::Files(loader),
                     done: 0,
                     total,
                     placed: Vec::new(),
-                    labels: None,
+                    marks: None,
+                    labelling: None,
                     told_ms: 0.0,
                     asked_for: false,
                 });
@@ -81,9 +161,11 @@ impl Session {
     /// Tells the page what a loaded series is.
     pub(super) fn announce(&self, at: usize) {
         if let (Some(loaded), Some(catalog)) = (self.loaded.get(at), &self.catalog) {
-            if let Some(index) = self.index_of(loaded.series)
-                && let Some(info) = summary::volume_info(catalog, index, &loaded.loader, loaded.complete())
-            {
+            let info = self.index_of(loaded.root()).and_then(|index| match &loaded.origin {
+                Origin::Files(loader) => summary::volume_info(catalog, index, loader, loaded.complete()),
+                Origin::Computed(computed) => summary::computed_info(catalog, index, computed),
+            });
+            if let Some(info) = info {
                 link::send(&Event::Opened { series: loaded.series, info });
             }
             link::send(&Event::Loaded { series: loaded.series, done: loaded.done, total: loaded.total });
@@ -95,7 +177,8 @@ impl Session {
         // Not always the last one: a series asked for earlier goes on when a later one is complete.
         let Some(at) = self.loaded.iter().rposition(|l| !l.complete()) else { return false };
         let loaded = &mut self.loaded[at];
-        match loaded.loader.step() {
+        let Origin::Files(loader) = &mut loaded.origin else { return false };
+        match loader.step() {
             Ok(Some(placed)) => {
                 loaded.done = placed.done as u32;
                 if placed.problem.is_none() {
@@ -116,7 +199,10 @@ impl Session {
             link::send(&Event::Loaded { series: loaded.series, done: loaded.done, total: loaded.total });
         }
         if loaded.complete() {
-            let failures = loaded.loader.failures().to_vec();
+            let failures = match &loaded.origin {
+                Origin::Files(loader) => loader.failures().to_vec(),
+                Origin::Computed(_) => Vec::new(),
+            };
             if let Some(catalog) = self.catalog.as_mut().filter(|_| !failures.is_empty()) {
                 catalog.refuse(&failures);
                 // The account that the page shows has changed.
@@ -125,7 +211,7 @@ impl Session {
             let loaded = &self.loaded[at];
             if let Some(waiting) = self.unpictured_alone.iter().position(|s| *s == loaded.series) {
                 self.unpictured_alone.swap_remove(waiting);
-                picture::send(loaded.series, picture::of(&loaded.loader));
+                picture::send(loaded.series, picture::of(loaded));
             }
             self.announce(at);
         }
@@ -139,7 +225,7 @@ impl Session {
         if let Ok(Some(thumbnail)) = catalog.thumbnail(index, picture::SIDE_PX) {
             picture::send(series, thumbnail);
         } else if let Some(loaded) = self.loaded.iter().find(|l| l.series == series && l.complete()) {
-            picture::send(series, picture::of(&loaded.loader));
+            picture::send(series, picture::of(loaded));
         } else {
             self.unpictured_alone.push(series);
         }

@@ -125,12 +125,13 @@ impl Session {
         }
         self.unpictured_alone.retain(|id| same.contains(id));
         self.scores.keep(&same);
+        self.flow.keep(&same);
         if let Some(Canvas::Gpu(canvas)) = &mut self.canvas {
             canvas.scoring.keep(&same);
         }
         let on_screen = |id: &SeriesId| self.scene.panels.iter().any(|p| p.series == *id);
         let open: Vec<_> = changed.into_iter().filter(on_screen).collect();
-        self.loaded.retain(|l| same.contains(&l.series));
+        self.loaded.retain(|l| same.contains(&l.root()));
         self.catalog = Some(catalog);
         self.answered = (reading.request, cancelled);
         self.tell_catalog();

@@ -40,7 +40,7 @@ impl Scores {
     }
 }
 
-const GONE: &str = "The series is not loaded any more. Open it again.";
+pub(super) const GONE: &str = "The series is not loaded any more. Open it again.";
 
 impl Session {
     /// Takes up a question.
@@ -59,7 +59,7 @@ impl Session {
     async fn score(&mut self, task: &Task) -> Result<Table, String> {
         let (report, owned, at) = self.report(task).await?;
         let loaded = &mut self.loaded[at];
-        let volume = loaded.loader.volume();
+        let volume = loaded.origin.volume();
         let table = scoring::table(&report, volume, task.quick);
         // While a slider moves the assigned lesions keep the extent they had; the threshold itself is drawn by
         // the shader.
@@ -73,7 +73,7 @@ impl Session {
         let on_cpu = || self.scores.kept.as_ref().and_then(|(_, k)| k.as_ref()).map(Kept::all);
         if let Some(all) = on_gpu.or_else(on_cpu) {
             let eraser = Eraser::new(&volume.grid, &task.session.edits);
-            let labels = loaded.labels.get_or_insert_with(|| gpu_kernels::Labels::new(volume.grid.dims()));
+            let labels = loaded.marks.get_or_insert_with(|| gpu_kernels::Labels::new(volume.grid.dims()));
             scoring::mark(labels, all, &owned, &eraser).map_err(|e| e.to_string())?;
             self.stale = true;
         }
@@ -86,9 +86,9 @@ impl Session {
         let at = self.position_complete(task.series)?;
         let index = self.index_of(task.series).ok_or(GONE)?;
         let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
-        let loader = &self.loaded[at].loader;
-        let warnings: Vec<String> = series.warnings.iter().chain(loader.warnings()).cloned().collect();
-        let input = Input::new(series, loader.volume(), &warnings);
+        let loaded = &self.loaded[at];
+        let warnings: Vec<String> = series.warnings.iter().chain(loaded.warnings()).cloned().collect();
+        let input = Input::new(series, loaded.volume(), &warnings);
         let mut failure = None;
         if let Some(Canvas::Gpu(canvas)) = &mut self.canvas
             // The twin is faster than a GPU that a processor plays; asked for by name it is used all the same.
@@ -118,7 +118,7 @@ impl Session {
     ) {
         match self.report(&Task { quick: false, ..task }).await {
             Ok((mut report, _, at)) => {
-                let volume = self.loaded[at].loader.volume();
+                let volume = self.loaded[at].volume();
                 let (name, mime, bytes) = scoring::file(&mut report, volume, format, identification);
                 link::send(&Event::File { query, name: name.into(), mime: mime.into(), bytes });
             }
@@ -126,16 +126,14 @@ impl Session {
         }
     }
 
-    fn position_complete(&self, series: SeriesId) -> Result<usize, String> {
+    /// Where a series is loaded, once every slice has arrived.
+    pub(super) fn position_complete(&self, series: SeriesId) -> Result<usize, String> {
         let at = self.loaded.iter().position(|l| l.series == series).ok_or(GONE)?;
         let loaded = &self.loaded[at];
         if loaded.complete() {
             Ok(at)
         } else {
-            Err(format!(
-                "{} of {} slices have arrived. The score follows when all have.",
-                loaded.done, loaded.total
-            ))
+            Err(format!("{} of {} slices have arrived. Wait for the others.", loaded.done, loaded.total))
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn config(folder: &Path) -> server::Config {
     server::Config {
         addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         dist: folder.join("dist"),
-        models: folder.join("models"),
+        models: vec![folder.join("models"), folder.join("bundled")],
         data: folder.join("data"),
     }
 }

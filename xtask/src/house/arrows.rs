@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// Direct dependencies on other crates of the house. A crate that is not here may not exist.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("scene", &[]),
     ("contract", &[]),
     ("shaders", &[]),
@@ -19,11 +19,40 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("phantom", &["scene"]),
     ("gpu-kernels", &["scene", "imaging", "shaders"]),
     ("calcium", &["scene", "contract", "imaging", "gpu-kernels"]),
+    ("segmentation", &["scene", "contract", "imaging", "inference"]),
+    ("perfusion", &["scene", "contract", "imaging", "gpu-kernels"]),
     ("inference", &["shaders"]),
-    ("engine", &["scene", "contract", "protocol", "wire", "imaging", "gpu-kernels", "calcium"]),
+    ("inference-worker", &["contract", "protocol", "wire", "imaging", "inference", "segmentation"]),
+    (
+        "engine",
+        &[
+            "scene",
+            "contract",
+            "protocol",
+            "wire",
+            "imaging",
+            "gpu-kernels",
+            "calcium",
+            "perfusion",
+            "segmentation",
+        ],
+    ),
     ("app", &["scene", "contract", "protocol", "wire"]),
     ("server", &["contract"]),
-    ("cli", &["scene", "contract", "imaging", "gpu-kernels", "calcium", "server"]),
+    (
+        "cli",
+        &[
+            "scene",
+            "contract",
+            "imaging",
+            "gpu-kernels",
+            "calcium",
+            "perfusion",
+            "inference",
+            "segmentation",
+            "server",
+        ],
+    ),
     ("testbed", &[]),
     ("xtask", &["testbed"]),
     ("e2e", &["scene", "contract", "protocol", "phantom", "testbed"]),

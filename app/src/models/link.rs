@@ -1,0 +1,300 @@
+//! From the button to the labels: manifest, volume, worker, answer.
+//!
+//! Buffers change hands three times (engine, page, inference worker and back) and are copied once at each end of wasm
+//! memory, never here.
+
+use contract::models::{
+    Alignment, Card, Fit, Geometry, Input, Intensity, Interpolation, Label, Layout, Licence, Manifest, Model,
+    Output, OutputKind, Precision, Size, Task, Variant,
+};
+use leptos::prelude::*;
+use protocol::Command;
+use protocol::inference::{Answer, Ask, HandedVolume};
+use protocol::segmentation::Described;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{File, Response};
+use wire::Envelope;
+
+use crate::ctx::Ctx;
+use crate::open::Dropped;
+use crate::segmentation;
+use crate::state::models::Choice;
+
+/// The worker's script, as Trunk names the loader of the `inference-worker` binary.
+const LOADER: &str = "./inference-worker_loader.js";
+const MANIFEST: &str = "/api/models/manifest";
+
+/// Asks the server what it offers; a page without a server has the models that are dropped on it.
+pub fn load_manifest(ctx: Ctx) {
+    leptos::task::spawn_local(async move {
+        let manifest = fetch_manifest().await;
+        ctx.models.update(|m| m.manifest = Some(manifest));
+    });
+}
+
+async fn fetch_manifest() -> Result<Manifest, String> {
+    let said = |e: JsValue| wire::item(&e, "message").as_string().unwrap_or_else(|| "no answer".into());
+    let response: Response =
+        JsFuture::from(window().fetch_with_str(MANIFEST)).await.map_err(said)?.dyn_into().map_err(said)?;
+    if !response.ok() {
+        return Err(format!("the server answered {}", response.status()));
+    }
+    let text = JsFuture::from(response.text().map_err(said)?).await.map_err(said)?;
+    let manifest: Manifest =
+        serde_json::from_str(&text.as_string().unwrap_or_default()).map_err(|e| e.to_string())?;
+    manifest.check()?;
+    Ok(manifest)
+}
+
+/// What a run needs once the engine has handed the volume over.
+#[derive(Clone)]
+pub struct Pending {
+    run: u32,
+    model: Model,
+    precision: Precision,
+    file: Option<File>,
+}
+
+/// Runs a model on the active series.
+pub fn begin(ctx: Ctx, choice: &Choice) {
+    let Some((series, time_index)) =
+        ctx.workspace.with_untracked(|w| w.active_panel().map(|p| (p.series, p.time_index)))
+    else {
+        return;
+    };
+    let wanted = ctx.models.with_untracked(|m| m.precision);
+    let Some(variant) = choice.model.variant(wanted).or_else(|| choice.model.variant(None)) else { return };
+    let Some(run) = ctx.models.try_update(|m| m.begin(series, &choice.model.title)).flatten() else {
+        ctx.notify("A model is running. Wait for it or cancel it.");
+        return;
+    };
+    let file = choice.file.and_then(|at| ctx.model_files.with_value(|files| files.get(at).cloned()));
+    let pending = Pending { run, precision: variant.precision, model: choice.model.clone(), file };
+    ctx.model_labels.set_value(choice.model.output.labels.iter().filter_map(described).collect());
+    ctx.model_pending.set_value(Some(pending));
+    ctx.send(Command::Hand { query: run, series, time_index });
+}
+
+fn described(label: &Label) -> Option<Described> {
+    let Label { index, name, colour, code } = label.clone();
+    Some(Described { id: u8::try_from(index).ok()?, name, colour, code })
+}
+
+/// The engine's volume goes on to the worker.
+pub fn handed(ctx: Ctx, query: u32, outcome: Result<HandedVolume, String>, data: &JsValue) {
+    let Some(pending) = ctx.model_pending.with_value(Clone::clone).filter(|p| p.run == query) else { return };
+    ctx.model_pending.set_value(None);
+    let posted = outcome.and_then(|volume| post(ctx, pending, volume, data));
+    if let Err(why) = posted {
+        fail(ctx, query, &why);
+    }
+}
+
+fn post(ctx: Ctx, pending: Pending, volume: HandedVolume, data: &JsValue) -> Result<(), String> {
+    let link = worker(ctx)?;
+    let (place, budget_bytes) = ctx.models.with_untracked(|m| (m.place, m.budget_bytes()));
+    let ask = Ask::Segment {
+        run: pending.run,
+        model: Box::new(pending.model),
+        precision: pending.precision,
+        volume: Box::new(volume),
+        place,
+        budget_bytes,
+    };
+    let mut envelope =
+        Envelope::new(&ask).map_err(|e| e.to_string())?.give("voxels", &wire::item(data, "voxels"));
+    if let Some(file) = &pending.file {
+        envelope = envelope.with("file", file);
+    }
+    if link.send(envelope) { Ok(()) } else { Err("the browser refused to pass the volume on".into()) }
+}
+
+/// The running worker, or a new one.
+fn worker(ctx: Ctx) -> Result<wire::page::Link, String> {
+    if let Some(link) = ctx.model_link.with_value(Clone::clone) {
+        return Ok(link);
+    }
+    let link = wire::page::Link::start(
+        LOADER,
+        move |answer, data| take(ctx, answer, &data),
+        move |what| {
+            // Memory that ran out ends the worker's program; the next run gets a new one.
+            end(ctx);
+            let run = ctx.models.with_untracked(|m| m.run.as_ref().map(|r| r.id));
+            if let Some(run) = run {
+                fail(ctx, run, &format!("the worker stopped: {what}. A smaller budget or the CPU may help"));
+            }
+        },
+    )
+    .map_err(|e| e.to_string())?;
+    ctx.model_link.set_value(Some(link.clone()));
+    Ok(link)
+}
+
+fn take(ctx: Ctx, answer: Answer, data: &JsValue) {
+    match answer {
+        Answer::Progress { run, stage, part, seconds_left } => ctx.models.update(|m| {
+            if let Some(r) = m.running(run) {
+                (r.stage, r.part, r.seconds_left) = (stage, part, seconds_left);
+            }
+        }),
+        Answer::Done { run, outcome } => {
+            // Its heap has grown to the size of the run and would stay so.
+            end(ctx);
+            let Some(series) = ctx.models.try_update(|m| m.finish(run)).flatten() else { return };
+            ctx.models.update(|m| m.last = Some((series, (*outcome).clone())));
+            let described = ctx.model_labels.with_value(Clone::clone);
+            segmentation::adopt(ctx, series, described, &outcome, &wire::item(data, "labels"));
+        }
+        Answer::Failed { run, message } => {
+            end(ctx);
+            fail(ctx, run, &message);
+        }
+    }
+}
+
+fn fail(ctx: Ctx, run: u32, why: &str) {
+    ctx.models.update(|m| {
+        if m.finish(run).is_some() {
+            m.failure = Some(why.to_owned());
+        }
+    });
+}
+
+/// Ends the run under way, in the middle of whatever it does.
+pub fn cancel(ctx: Ctx) {
+    end(ctx);
+    ctx.model_pending.set_value(None);
+    ctx.models.update(|m| m.run = None);
+}
+
+fn end(ctx: Ctx) {
+    ctx.model_link.with_value(|link| {
+        if let Some(link) = link {
+            link.end();
+        }
+    });
+    ctx.model_link.set_value(None);
+}
+
+/// Takes the models out of what was dropped, each with the card that lies beside it, if one does; the rest is
+/// given back.
+pub fn take_dropped(ctx: Ctx, dropped: Vec<Dropped>) -> Vec<Dropped> {
+    let is_model = |d: &Dropped| d.path.to_ascii_lowercase().ends_with(".onnx");
+    let (models, rest): (Vec<_>, Vec<_>) = dropped.into_iter().partition(is_model);
+    if models.is_empty() {
+        return rest;
+    }
+    let (cards, rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|d| d.path.ends_with(contract::models::CARD_FILE));
+    leptos::task::spawn_local(async move {
+        let mut known = Vec::new();
+        for card in cards {
+            let text =
+                JsFuture::from(card.file.text()).await.ok().and_then(|t| t.as_string()).unwrap_or_default();
+            match serde_json::from_str::<Model>(&text)
+                .map_err(|e| e.to_string())
+                .and_then(|m| m.check().map(|()| m))
+            {
+                Ok(model) => known.push(model),
+                Err(why) => ctx.notify(format!("The model's card was not taken: {why}.")),
+            }
+        }
+        for model in models {
+            let name = model.path.rsplit('/').next().unwrap_or_default().to_owned();
+            let described = known
+                .iter()
+                .find(|m| m.variants.iter().any(|v| v.file == name))
+                .cloned()
+                .unwrap_or_else(|| undescribed(&name, model.file.size() as u64));
+            let at = ctx.model_files.try_update_value(|files| {
+                files.push(model.file.clone());
+                files.len() - 1
+            });
+            if let Some(at) = at {
+                ctx.models.update(|m| m.dropped.insert(0, (described, at)));
+            }
+        }
+        ctx.inspector_open.set(true);
+        ctx.notify("The model is in the list below Segmentation. Open a series and press Run.");
+    });
+    rest
+}
+
+/// A card for a model that came without one: the image as it is, from 0 to 1, and labels without names.
+fn undescribed(file: &str, size_bytes: u64) -> Model {
+    let label =
+        |index: u16| Label { index, name: format!("Label {index}"), colour: colour_of(index), code: None };
+    Model {
+        name: "dropped".into(),
+        version: "unknown".into(),
+        title: file.to_owned(),
+        task: Task::Segmentation,
+        modalities: Vec::new(),
+        variants: vec![Variant {
+            precision: Precision::Fp32,
+            file: file.to_owned(),
+            // Nobody has stated one: the worker does not compare.
+            sha256: String::new(),
+            size_bytes,
+            opset: 0,
+            operators: Vec::new(),
+        }],
+        input: Input {
+            name: String::new(),
+            layout: Layout::Ncdhw,
+            channels: 1,
+            geometry: Geometry {
+                orientation: String::new(),
+                alignment: Alignment::default(),
+                spacing_mm: None,
+                size: Size::MultipleOf([1; 3]),
+                fit: Fit::PadOrCrop,
+                interpolation: Interpolation::default(),
+                crop_above: None,
+                crop_margin: 0.0,
+            },
+            intensity: vec![Intensity::Range { low: None, high: None, clip: true }],
+        },
+        output: Output {
+            name: String::new(),
+            kind: OutputKind::Logits,
+            labels: (1..=255).map(label).collect(),
+            post: Vec::new(),
+        },
+        licence: Licence { spdx: "unknown".into(), copyright: "unknown".into(), file: String::new() },
+        card: Card {
+            source: "a file that was dropped on the page".into(),
+            conversion: String::new(),
+            intended_use: "unknown".into(),
+            limitations: "It came without a card: the image is given to it as it is, from 0 to 1, and nobody says that this is right.".into(),
+            training_data: "unknown".into(),
+            quality: Vec::new(),
+        },
+    }
+}
+
+/// Neighbouring labels far apart on the colour circle: steps of the golden angle.
+fn colour_of(index: u16) -> [u8; 3] {
+    let hue = f64::from(index) * 137.507_764 % 360.0 / 60.0;
+    [5.0, 3.0, 1.0].map(|n: f64| {
+        let k = (n + hue) % 6.0;
+        (255.0 * (1.0 - 0.75 * k.min(4.0 - k).clamp(0.0, 1.0))).round() as u8
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_without_a_card_says_so_and_its_labels_differ() {
+        let model = undescribed("a.onnx", 5);
+        assert!(model.card.limitations.contains("without a card"));
+        let colours: std::collections::BTreeSet<[u8; 3]> =
+            model.output.labels.iter().map(|l| l.colour).collect();
+        assert!(colours.len() > 200, "{}", colours.len());
+        assert_eq!(colour_of(0), [255, 64, 64]);
+    }
+}

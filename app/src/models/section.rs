@@ -1,0 +1,167 @@
+//! The list of models with its button, and the run under way. Part of the inspector.
+
+use leptos::prelude::*;
+use protocol::inference::Place;
+
+use crate::ctx::Ctx;
+use crate::models::link;
+use crate::state::models::Choice;
+use crate::ui::{Glyph, Icon};
+
+#[component]
+pub fn ModelSection() -> impl IntoView {
+    let ctx = Ctx::here();
+    let modality = Memo::new(move |_| {
+        ctx.workspace.with(|w| w.active_volume().map(|v| v.modality.clone()).unwrap_or_default())
+    });
+    let choices = Memo::new(move |_| ctx.models.with(|m| m.choices(&modality.get())));
+    let trouble = Memo::new(move |_| {
+        ctx.models.with(|m| match &m.manifest {
+            Some(Err(why)) => {
+                Some(format!("The list of models did not come: {why}. Drop an .onnx file instead."))
+            }
+            _ => None,
+        })
+    });
+    let running = Memo::new(move |_| ctx.models.with(|m| m.run.clone()));
+    view! {
+        <section class="inspect" aria-labelledby="inspect-models" data-testid="models">
+            <h2 id="inspect-models">"Segmentation models"</h2>
+            <Show
+                when=move || running.with(Option::is_some)
+                fallback=move || view! { <Choices choices /> }
+            >
+                <div class="model-run" data-testid="model-run">
+                    <div class="row-between">
+                        <span>{move || running.get().map(|r| r.title)}</span>
+                        <button type="button" class="button small" data-testid="model-cancel" on:click=move |_| link::cancel(ctx)>
+                            "Cancel"
+                        </button>
+                    </div>
+                    <progress max="1" prop:value=move || running.get().map_or(0.0, |r| r.part) aria-label="Running the model"></progress>
+                    <p class="progress-text" aria-live="polite">{move || running.get().map(|r| r.text())}</p>
+                </div>
+            </Show>
+            <Show when=move || trouble.get().is_some()>
+                <p class="quiet">{move || trouble.get()}</p>
+            </Show>
+            <Show when=move || ctx.models.with(|m| m.failure.is_some())>
+                <p class="model-failure" role="alert" data-testid="model-failure">
+                    <Icon glyph=Glyph::Warning />
+                    <span>{move || ctx.models.with(|m| m.failure.clone())}</span>
+                </p>
+            </Show>
+            <Last />
+        </section>
+    }
+}
+
+#[component]
+fn Choices(choices: Memo<Vec<Choice>>) -> impl IntoView {
+    let ctx = Ctx::here();
+    let picked = RwSignal::new(0_usize);
+    let chosen = Memo::new(move |_| choices.with(|c| c.get(picked.get()).or_else(|| c.first()).cloned()));
+    view! {
+        <Show
+            when=move || choices.with(|c| !c.is_empty())
+            fallback=|| view! { <p class="quiet">"None is offered here. Drop an .onnx file with its model.json on the page."</p> }
+        >
+            <label class="field wide">
+                <span>"Model"</span>
+                <select data-testid="model-choice" on:change=move |e| picked.set(event_target_value(&e).parse().unwrap_or(0))>
+                    {move || {
+                        choices
+                            .get()
+                            .into_iter()
+                            .enumerate()
+                            .map(|(i, c)| {
+                                let note = if c.foreign { format!("  (for {})", c.model.modalities.join(", ")) } else { String::new() };
+                                view! { <option value=i.to_string() selected=i == picked.get_untracked()>{format!("{}{note}", c.model.title)}</option> }
+                            })
+                            .collect_view()
+                    }}
+                </select>
+            </label>
+            <p class="quiet">{move || chosen.get().map(|c| c.model.card.intended_use)}</p>
+            <p class="quiet">{move || chosen.get().map(|c| c.model.card.limitations)}</p>
+            <div class="fields">
+                <label class="field">
+                    <span>"Run on"</span>
+                    <select
+                        data-testid="model-place"
+                        on:change=move |e| {
+                            let place = match event_target_value(&e).as_str() {
+                                "gpu" => Place::Gpu,
+                                "cpu" => Place::Cpu,
+                                _ => Place::Auto,
+                            };
+                            ctx.models.update(|m| m.place = place);
+                        }
+                    >
+                        <option value="auto">"Best"</option>
+                        <option value="gpu">"GPU"</option>
+                        <option value="cpu">"CPU"</option>
+                    </select>
+                </label>
+                <label class="field">
+                    <span>"Memory, MB"</span>
+                    <input
+                        type="number"
+                        min="16"
+                        step="1"
+                        data-testid="model-budget"
+                        prop:value=move || (ctx.models.with(|m| m.budget_bytes()) / 1_000_000).to_string()
+                        on:change=move |e| {
+                            if let Ok(mb) = event_target_value(&e).parse::<u32>() {
+                                ctx.models.update(|m| m.budget_mb = mb);
+                            }
+                        }
+                    />
+                </label>
+            </div>
+            <button
+                type="button"
+                class="button wide"
+                data-testid="model-start"
+                on:click=move |_| {
+                    if let Some(choice) = chosen.get_untracked() {
+                        link::begin(ctx, &choice);
+                    }
+                }
+            >
+                "Run"
+            </button>
+        </Show>
+    }
+}
+
+/// How the labels that are shown came about.
+#[component]
+fn Last() -> impl IntoView {
+    let ctx = Ctx::here();
+    let last = Memo::new(move |_| {
+        let series = ctx.workspace.with(|w| w.active_panel().map(|p| p.series));
+        ctx.models.with(|m| m.last.clone().filter(|(of, _)| Some(*of) == series).map(|(_, outcome)| outcome))
+    });
+    view! {
+        {move || {
+            last.get()
+                .map(|o| {
+                    let ms: f64 = o.timings_ms.iter().map(|(_, ms)| ms).sum();
+                    let where_ = if o.nodes_on_gpu > 0 {
+                        format!("{}, {} of {} operators on the GPU", o.backend, o.nodes_on_gpu, o.nodes)
+                    } else {
+                        o.backend.clone()
+                    };
+                    view! {
+                        <p class="quiet" data-testid="model-outcome">
+                            {format!("{}: {where_}, {:.1} s, at most {:.0} MB.", o.model, ms / 1e3, o.peak_bytes as f64 / 1e6)}
+                        </p>
+                        <ul class="plain-list warnings">
+                            {o.warnings.into_iter().map(|w| view! { <li><Icon glyph=Glyph::Warning /><span>{w}</span></li> }).collect_view()}
+                        </ul>
+                    }
+                })
+        }}
+    }
+}

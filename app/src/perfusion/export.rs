@@ -1,0 +1,202 @@
+//! Files out and in: maps as NIfTI, the report as PDF, curves as CSV, settings and results as JSON, which opens again.
+
+use contract::perfusion::Session;
+use leptos::prelude::*;
+use protocol::Command;
+use protocol::perfusion::{Format, Map};
+use wasm_bindgen::JsValue;
+use web_sys::CanvasRenderingContext2d;
+
+use super::bar::plain;
+use super::findings::of_desk;
+use crate::calcium::PICTURE;
+use crate::ctx::Ctx;
+use crate::state::Workspace;
+use crate::state::perfusion::Slot;
+use crate::ui::typed_number;
+
+#[component]
+pub fn Files() -> impl IntoView {
+    let ctx = Ctx::here();
+    let named = RwSignal::new(false);
+    let export = move |format: Format| {
+        let asked = ctx.workspace.with_untracked(|w| {
+            let desk = w.flow()?;
+            let lines = w.volume(desk.series).map(|v| v.corner_left.clone()).unwrap_or_default();
+            Some((desk.series, lines, w.named_places()))
+        });
+        if let Some((series, lines, places)) = asked {
+            let identification = if named.get_untracked() { lines } else { Vec::new() };
+            ctx.send(Command::PerfusionExport { query: 0, series, format, identification, places });
+        }
+    };
+    let ready = of_desk(ctx, |d| d.findings.is_some() && !d.computing());
+    let button = move |format: Format, name: &'static str, testid: String| {
+        view! {
+            <button type="button" class="button small" data-testid=testid prop:disabled=move || ready.get() != Some(true) on:click=move |_| export(format)>
+                {name}
+            </button>
+        }
+    };
+    view! {
+        <div class="files" role="group" aria-label="Report">
+            {button(Format::Pdf, "PDF", "perfusion-pdf".into())}
+            {button(Format::Csv, "Curves CSV", "perfusion-csv".into())}
+            {button(Format::Json, "JSON", "perfusion-json".into())}
+            <button type="button" class="button small" data-testid="picture-png" title="The view with its colour bars" on:click=move |_| ctx.send(Command::Capture { query: PICTURE })>
+                "PNG"
+            </button>
+            <button type="button" class="button small" data-testid="perfusion-reopen" on:click=move |_| crate::open::click_input("session-input")>
+                "Open report"
+            </button>
+            <input
+                id="session-input"
+                type="file"
+                accept=".json,application/json"
+                hidden
+                tabindex="-1"
+                aria-label="A report saved as JSON"
+                on:change=move |e| {
+                    let input: web_sys::HtmlInputElement = event_target(&e);
+                    if let Some(file) = input.files().and_then(|l| l.get(0)) {
+                        leptos::task::spawn_local(reopen(ctx, file));
+                    }
+                    // The same file may be chosen again.
+                    input.set_value("");
+                }
+            />
+        </div>
+        <div class="files" role="group" aria-label="Maps as NIfTI">
+            <span class="quiet">"NIfTI"</span>
+            {Map::ALL
+                .into_iter()
+                .map(|m| button(Format::Nifti(m), m.name(), format!("nifti-{}", m.slug())))
+                .collect_view()}
+        </div>
+        <label class="choice">
+            <input type="checkbox" data-testid="perfusion-identify" prop:checked=move || named.get() on:change=move |e| named.set(event_target_checked(&e)) />
+            <span>"Patient and study on the PDF"</span>
+        </label>
+        <p class="quiet">"Research use only. Every file says so."</p>
+    }
+}
+
+async fn text_of(file: &web_sys::File) -> Result<String, String> {
+    let text = wasm_bindgen_futures::JsFuture::from(file.text()).await.ok().and_then(|t| t.as_string());
+    text.ok_or_else(|| "it cannot be read".to_owned())
+}
+
+/// Takes the decisions of a saved report.
+async fn reopen(ctx: Ctx, file: web_sys::File) {
+    match text_of(&file).await.and_then(|t| session_of(&t)) {
+        Ok(session) => {
+            let found =
+                ctx.workspace.try_update(|w| w.flow_mut().map(|d| d.decide(|s| *s = session))).flatten();
+            if found.is_none() {
+                ctx.notify("Open the perfusion maps of a series first; the report is then applied to it.");
+            }
+        }
+        Err(why) => {
+            ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved."))
+        }
+    }
+}
+
+/// The session in a report, or alone.
+fn session_of(text: &str) -> Result<Session, String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let session = value.get("session").cloned().unwrap_or(value);
+    serde_json::from_value(session).map_err(|e| e.to_string())
+}
+
+/// A curve from a table of seconds and values.
+pub async fn curve_of(file: &web_sys::File) -> Result<(Vec<f64>, Vec<f64>), String> {
+    curve_of_text(&text_of(file).await?)
+}
+
+/// The first line may name the columns; others must be two numbers, the times increasing.
+fn curve_of_text(text: &str) -> Result<(Vec<f64>, Vec<f64>), String> {
+    let (mut times_s, mut values): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    for (i, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+        // A comma parts the columns here, so a decimal comma cannot be told from it; a semicolon or tab leaves room.
+        let split = if line.contains(';') {
+            ';'
+        } else if line.contains('\t') {
+            '\t'
+        } else {
+            ','
+        };
+        let mut cells = line.split(split).map(typed_number);
+        match (cells.next().flatten(), cells.next().flatten()) {
+            (Some(t), Some(v)) if t.is_finite() && v.is_finite() => {
+                if times_s.last().is_some_and(|last| t <= *last) {
+                    return Err(format!("line {} is not later than the one before", i + 1));
+                }
+                times_s.push(t);
+                values.push(v);
+            }
+            _ if times_s.is_empty() && i == 0 => {}
+            _ => return Err(format!("line {} holds no two numbers", i + 1)),
+        }
+    }
+    if times_s.len() < 2 { Err("it holds fewer than two samples".into()) } else { Ok((times_s, values)) }
+}
+
+/// The colour bars of the panels, painted into a picture of the view that is kept.
+pub fn draw_bars(context: &CanvasRenderingContext2d, w: &Workspace) -> Result<(), JsValue> {
+    for (id, place) in w.places() {
+        let (Some(panel), Some(Slot::Map(map))) = (w.panel(id), w.slot_of(id)) else { continue };
+        let ratio = w.device_pixel_ratio;
+        let px = place.px;
+        context.set_font(&format!("{}px sans-serif", 12.0 * ratio));
+        context.set_fill_style_str("#fff");
+        let (left, top) = (f64::from(px.x), f64::from(px.y));
+        context.fill_text(map.name(), left + 8.0 * ratio, top + 18.0 * ratio)?;
+        if map.usual_range().is_none() {
+            continue;
+        }
+        let (width, height) = (12.0 * ratio, 0.5 * f64::from(px.height));
+        let x = left + f64::from(px.width) - 62.0 * ratio;
+        let y = top + 0.22 * f64::from(px.height);
+        for level in 0..=255u8 {
+            let shown = if panel.invert { 255 - level } else { level };
+            let [r, g, b] = panel.colormap.colour(shown);
+            context.set_fill_style_str(&format!("rgb({r},{g},{b})"));
+            let step = height / 256.0;
+            context.fill_rect(x, y + height - step * (f64::from(level) + 1.0), width, step + 0.6);
+        }
+        let half = 0.5 * panel.window.width;
+        context.set_fill_style_str("#fff");
+        let beside = x + width + 4.0 * ratio;
+        context.fill_text(&plain(panel.window.center + half), beside, y + 8.0 * ratio)?;
+        context.fill_text(&plain(panel.window.center - half), beside, y + height)?;
+        context.fill_text(map.unit(), x - 24.0 * ratio, y + height + 16.0 * ratio)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_found_in_a_report_and_alone() {
+        let session = Session { smooth_mm: 1.5, ..Session::default() };
+        let alone = serde_json::to_string(&session).unwrap();
+        assert_eq!(session_of(&alone), Ok(session.clone()));
+        assert_eq!(session_of(&format!(r#"{{"quality":[],"session":{alone}}}"#)), Ok(session));
+        assert!(session_of("%PDF-1.7").is_err() && session_of(r#"{"total":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_curve_is_read_with_and_without_a_heading() {
+        let want = Ok((vec![0.0, 1.5], vec![2.0, -3.25]));
+        assert_eq!(curve_of_text("time_s,value\n0,2\n1.5,-3.25\n"), want);
+        assert_eq!(curve_of_text("0;2\r\n1,5;-3,25\r\n\r\n"), want);
+        for (text, word) in
+            [("a,b\nc,d", "line 2"), ("0,1\n0,2", "line 2"), ("0,1", "fewer"), ("0,1\n1,", "line 2")]
+        {
+            assert!(curve_of_text(text).unwrap_err().contains(word), "{text}");
+        }
+    }
+}

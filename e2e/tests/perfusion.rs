@@ -1,0 +1,261 @@
+//! Perfusion from the sample to its files, as a reader does it: the known truth in the maps, another artery, the same
+//! numbers from the command line.
+
+// Clippy sees only functions marked as tests; their helpers fail by panicking just the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use e2e::{Bench, Key, Options};
+use flate2::read::GzDecoder;
+use phantom::perfusion::{self as truth, ORIGIN_MM, PIXEL_MM, SIZE, SLICE_MM, SLICES};
+use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit, Plane, View, Viewport};
+use serde_json::{Value, json};
+
+fn grid() -> Grid {
+    let axes = DMat3::from_diagonal(DVec3::new(PIXEL_MM, PIXEL_MM, SLICE_MM));
+    let placed = DAffine3::from_mat3_translation(axes, DVec3::from(ORIGIN_MM));
+    Grid::new([SIZE, SIZE, SLICES], placed, LengthUnit::Millimetre, Frame::Patient).unwrap()
+}
+
+fn set_range(b: &Bench, test_id: &str, value: u32) {
+    let set = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+               e.dispatchEvent(new Event('input', { bubbles: true }))";
+    b.driver().run(set, &[Bench::id(test_id).into(), json!(value.to_string())]).unwrap();
+}
+
+/// Where a voxel is on the page, in a panel that nobody has moved.
+fn on_page(b: &Bench, panel: &str, voxel: [u32; 3]) -> (i64, i64) {
+    set_range(b, "slice-slider", voxel[2] + 1);
+    b.settle().unwrap();
+    let rect = b.rect(panel).unwrap();
+    let viewport = Viewport { width_px: rect.width.round() as u32, height_px: rect.height.round() as u32 };
+    let mut view = View::fit(Plane::Axial, &grid(), viewport);
+    view.step_slices(&grid(), -1e6);
+    view.step_slices(&grid(), f64::from(voxel[2]));
+    let world = grid().world_from_voxel().transform_point3(DVec3::from(voxel.map(f64::from)));
+    let at = view.screen_from_world(&grid(), viewport).transform_point3(world);
+    ((rect.x + at.x).round() as i64, (rect.y + at.y).round() as i64)
+}
+
+/// The values of a map that the page keeps, from the file itself.
+fn map(b: &Bench, slug: &str) -> Vec<f32> {
+    values_of(&kept(b, &format!("nifti-{slug}"), &format!("{slug}.nii.gz")))
+}
+
+fn values_of(file: &[u8]) -> Vec<f32> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    // nifti1.h: the voxels begin at `vox_offset`.
+    let offset = f32::from_le_bytes(bytes[108..112].try_into().unwrap()) as usize;
+    let values: Vec<f32> =
+        bytes[offset..].as_chunks::<4>().0.iter().map(|v| f32::from_le_bytes(*v)).collect();
+    assert_eq!(values.len(), (SIZE * SIZE * SLICES) as usize);
+    values
+}
+
+/// The mean of a map over the voxels that one region fills, by region; 0 is written where nothing was computed.
+fn means(values: &[f32]) -> BTreeMap<&'static str, f64> {
+    let mut sums: BTreeMap<&'static str, (f64, f64)> = BTreeMap::new();
+    for (i, value) in (0u32..).zip(values).filter(|(_, value)| **value != 0.0) {
+        let voxel = [i % SIZE, i / SIZE % SIZE, i / (SIZE * SIZE)];
+        if let Some(region) = truth::region_of_voxel(voxel) {
+            let (sum, count) = sums.entry(region.name).or_default();
+            *sum += f64::from(*value);
+            *count += 1.0;
+        }
+    }
+    sums.into_iter().map(|(name, (sum, count))| (name, sum / count)).collect()
+}
+
+/// Waits for the answer with this number.
+fn answered(b: &Bench, answers: u32) {
+    let id = Bench::id("perfusion-headline");
+    let done = format!(
+        "(h => h && h.dataset.answers === '{answers}' && h.dataset.computing === 'false')(document.querySelector('{id}'))"
+    );
+    b.wait_for(&format!("answer {answers}"), Duration::from_secs(40), &done).unwrap();
+    b.settle().unwrap();
+}
+
+fn open_sample(b: &Bench, backend: &str) {
+    b.open_ready(&format!("?backend={backend}")).unwrap();
+    b.click("sample-perfusion").unwrap();
+    answered(b, 1);
+    let folder = b.folder().to_string_lossy().into_owned();
+    let download = json!({ "behavior": "allow", "downloadPath": folder });
+    b.driver().devtools("Browser.setDownloadBehavior", download).unwrap();
+}
+
+/// The same but for the last digits: a browser's exponential function is not the machine's.
+fn alike(what: &str, a: &Value, b: &Value) {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => {
+            let (x, y) = (x.as_f64().unwrap(), y.as_f64().unwrap());
+            assert!((x - y).abs() <= 1e-9 * x.abs().max(1.0), "{what}: {x} {y}");
+        }
+        (Value::Array(x), Value::Array(y)) => {
+            assert_eq!(x.len(), y.len(), "{what}");
+            x.iter().zip(y).for_each(|(x, y)| alike(what, x, y));
+        }
+        (Value::Object(x), Value::Object(y)) => {
+            assert_eq!(x.keys().collect::<Vec<_>>(), y.keys().collect::<Vec<_>>(), "{what}");
+            x.iter().for_each(|(key, x)| alike(key, x, &y[key]));
+        }
+        _ => assert_eq!(a, b, "{what}"),
+    }
+}
+
+/// A file that the page keeps.
+fn kept(b: &Bench, button: &str, name: &str) -> Vec<u8> {
+    let path = b.folder().join(name);
+    std::fs::remove_file(&path).ok();
+    b.click(button).unwrap();
+    let begun = Instant::now();
+    loop {
+        if let Ok(bytes) = std::fs::read(&path)
+            && !bytes.is_empty()
+            && !path.with_extension("crdownload").exists()
+        {
+            return bytes;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{name} was not kept");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn pick(b: &Bench, [x, y]: [f64; 2], radius_mm: f64) {
+    b.click("step-inputs").unwrap();
+    let set = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+               e.dispatchEvent(new Event('input', { bubbles: true }))";
+    b.driver().run(set, &[Bench::id("flow-radius").into(), json!(radius_mm.to_string())]).unwrap();
+    let z = SLICES / 2;
+    let world = DVec3::new(x, y, ORIGIN_MM[2] + SLICE_MM * f64::from(z));
+    let at = on_page(b, "panel-tmip", grid().voxel_at(world).unwrap());
+    b.click_at(at).unwrap();
+}
+
+/// Means over a region against what the phantom was made with. Volume is an integral and has no bias; flow is a peak,
+/// which truncated singular values flatten and the noise of 2.5 HU raises where it is low (Wu 2003).
+fn is_the_truth(b: &Bench) {
+    let (cbv, cbf) = (means(&map(b, "cbv")), means(&map(b, "cbf")));
+    for name in ["white_matter", "grey_matter", "deep_grey_matter", "penumbra_white", "core"] {
+        let known = truth::REGIONS.iter().find(|r| r.name == name).unwrap();
+        let off = (cbv[name] - known.cbv).abs();
+        assert!(off <= 0.15 * known.cbv + 0.1, "{name}: CBV {} for {}", cbv[name], known.cbv);
+    }
+    let deep = truth::REGIONS.iter().find(|r| r.name == "deep_grey_matter").unwrap();
+    let share = cbf["deep_grey_matter"] / deep.cbf;
+    assert!((0.7..=1.2).contains(&share), "CBF {} for {}", cbf["deep_grey_matter"], deep.cbf);
+    assert!(cbf["core"] < cbf["white_matter"] && cbf["white_matter"] < cbf["grey_matter"], "{cbf:?}");
+    for outside in ["air", "skull", "scalp"] {
+        assert!(!cbf.contains_key(outside) && !cbv.contains_key(outside), "{outside} is outside of the mask");
+    }
+}
+
+fn the_sample_gives_its_truth(backend: &str) {
+    let b = Bench::start(Options::default()).unwrap();
+    open_sample(&b, backend);
+    // Four linked maps with their ranges.
+    for map in ["cbf", "cbv", "mtt", "ttp"] {
+        assert!(b.visible(&format!("panel-{map}")).unwrap(), "{map}");
+    }
+    assert_eq!(b.count("colour-bar").unwrap(), 4);
+    let ends = "return [...document.querySelectorAll('[data-testid=bar-high]')].map(e => e.value)";
+    assert_eq!(b.driver().run(ends, &[]).unwrap(), json!(["100", "10", "10", "10"]));
+    let (first, seen) = (map(&b, "cbv"), b.picture("panel-cbv").unwrap());
+    assert!(seen.distinct() > 30, "the map is in colour");
+
+    // The middle cerebral artery of the healthy side.
+    pick(&b, truth::ARTERIES[0], 5.0);
+    answered(&b, 2);
+    assert!(b.text("aif-source").unwrap().contains("picked"));
+    let peak = b.number("curve-aif", "peak").unwrap();
+    assert!((0.9..=1.1).contains(&(peak / truth::AIF_PEAK_HU)), "the artery's peak is {peak} HU");
+    b.click("step-maps").unwrap();
+    b.settle().unwrap();
+    is_the_truth(&b);
+    let by_artery = map(&b, "cbv");
+    assert_ne!(by_artery, first, "another artery is another map");
+
+    // The vein's integral is known to be a quarter larger: volumes fall by that much.
+    let [x, y] = truth::SINUS;
+    pick(&b, [x, y - 1.0], 0.0);
+    answered(&b, 3);
+    b.click("step-maps").unwrap();
+    let by_vein = map(&b, "cbv");
+    let ratio = means(&by_vein)["deep_grey_matter"] / means(&by_artery)["deep_grey_matter"];
+    assert!((ratio * truth::VOF_SCALE - 1.0).abs() < 0.08, "{backend}: CBV by {ratio}");
+    // And back.
+    b.press(&[Key::Control, Key::Char('z')]).unwrap();
+    answered(&b, 4);
+    assert_eq!(map(&b, "cbv"), by_artery);
+
+    // The pointer has its curve and its numbers.
+    b.hover(b.rect("panel-cbf").unwrap().at(0.42, 0.45)).unwrap();
+    let id = Bench::id("curve-values");
+    let told = format!("document.querySelector('{id}').textContent.includes('TTP')");
+    b.wait_for("values under the pointer", Duration::from_secs(10), &told).unwrap();
+    assert_eq!(b.count("curve-pointer").unwrap(), 1);
+    b.expect_calm().unwrap();
+}
+
+#[test]
+fn the_sample_gives_its_truth_on_webgpu() {
+    the_sample_gives_its_truth("webgpu");
+}
+
+#[test]
+fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
+    the_sample_gives_its_truth("cpu");
+    let b = Bench::start(Options::default()).unwrap();
+    open_sample(&b, "cpu");
+    // A method of one's own travels in the report.
+    b.click("step-method").unwrap();
+    let choose = "const e = document.querySelector(arguments[0]); e.value = 'ssvd'; \
+                  e.dispatchEvent(new Event('change', { bubbles: true }))";
+    b.driver().run(choose, &[Bench::id("flow-method").into()]).unwrap();
+    answered(&b, 2);
+    let report: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
+    assert_eq!(report["session"]["method"], "ssvd");
+    assert!(report["research_use"].as_str().unwrap().contains("Research use only"));
+    let out = b.folder().join("maps");
+    let run = std::process::Command::new(e2e::binary().unwrap())
+        .args(["perfusion", "--json", "--backend", "cpu", "--session"])
+        .arg(b.folder().join("perfusion.json"))
+        .arg("--out")
+        .arg(&out)
+        .arg(e2e::dist().join("samples/perfusion-ct.zip"))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let same: Value = serde_json::from_slice(&run.stdout).unwrap();
+    for part in ["session", "aif", "vof", "quality", "voxels", "time_points"] {
+        alike(part, &report[part], &same[part]);
+    }
+    for map in ["cbf", "cbv", "mtt", "ttp", "tmax"] {
+        let page = self::map(&b, map);
+        let machine = values_of(&std::fs::read(out.join(format!("{map}.nii.gz"))).unwrap());
+        let most = machine.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+        for (at, (page, machine)) in page.iter().zip(&machine).enumerate() {
+            assert!((page - machine).abs() <= 1e-5 * most, "{map} at {at}: {page} {machine}");
+        }
+    }
+    let csv = String::from_utf8(kept(&b, "perfusion-csv", "perfusion-curves.csv")).unwrap();
+    assert!(csv.contains("Research use only") && csv.contains("time_s,aif"), "{csv}");
+    let rows = csv.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())).count();
+    assert_eq!(rows, report["aif"]["times_s"].as_array().unwrap().len());
+    let png = kept(&b, "picture-png", "isocenter.png");
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000, "{} bytes", png.len());
+
+    // The report is opened again on a fresh page.
+    open_sample(&b, "cpu");
+    let input = b.driver().find("#session-input").unwrap();
+    b.driver().type_into(&input, &b.folder().join("perfusion.json").to_string_lossy()).unwrap();
+    answered(&b, 2);
+    let again: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
+    assert_eq!(again["session"], report["session"]);
+    b.expect_calm().unwrap();
+}

@@ -1,0 +1,280 @@
+//! Perfusion between page and worker.
+//!
+//! As with calcium the page keeps what the reader decided (a [`Session`]) and sends all of it every time; the worker
+//! keeps what each stage came to. So another artery is the same message with another session, and the worker computes
+//! what that changes and nothing else. The maps themselves are series that the worker holds: see [`crate::Derived`].
+
+use contract::perfusion::Session;
+use serde::{Deserialize, Serialize};
+
+use crate::SeriesId;
+
+/// What is computed of a dynamic series, voxel by voxel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Map {
+    Cbf,
+    Cbv,
+    Mtt,
+    Ttp,
+    Tmax,
+    /// The highest value over time (CT) or the deepest (DSC): where the vessels are.
+    Tmip,
+    /// The mean before the bolus.
+    Baseline,
+}
+
+impl Map {
+    /// In the order in which they are offered.
+    pub const ALL: [Self; 7] =
+        [Self::Cbf, Self::Cbv, Self::Mtt, Self::Ttp, Self::Tmax, Self::Tmip, Self::Baseline];
+    /// What four panels begin with.
+    pub const FIRST: [Self; 4] = [Self::Cbf, Self::Cbv, Self::Mtt, Self::Ttp];
+
+    /// As readers write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cbf => "CBF",
+            Self::Cbv => "CBV",
+            Self::Mtt => "MTT",
+            Self::Ttp => "TTP",
+            Self::Tmax => "Tmax",
+            Self::Tmip => "tMIP",
+            Self::Baseline => "Baseline",
+        }
+    }
+
+    /// In full.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Cbf => "Cerebral blood flow",
+            Self::Cbv => "Cerebral blood volume",
+            Self::Mtt => "Mean transit time",
+            Self::Ttp => "Time to peak",
+            Self::Tmax => "Time to maximum of the residue",
+            Self::Tmip => "Projection over time",
+            Self::Baseline => "Mean before the bolus",
+        }
+    }
+
+    /// Stable name for files and tests.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Cbf => "cbf",
+            Self::Cbv => "cbv",
+            Self::Mtt => "mtt",
+            Self::Ttp => "ttp",
+            Self::Tmax => "tmax",
+            Self::Tmip => "tmip",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    /// The map of a slug.
+    pub fn parse(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|map| map.slug() == slug)
+    }
+
+    /// Empty where it is the series' own.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Cbf => "mL/100 g/min",
+            Self::Cbv => "mL/100 g",
+            Self::Mtt | Self::Ttp | Self::Tmax => "s",
+            Self::Tmip | Self::Baseline => "",
+        }
+    }
+
+    /// The range that is shown at first; `None`: the series' own window, in grey.
+    pub fn usual_range(self) -> Option<[f64; 2]> {
+        match self {
+            Self::Cbf => Some([0.0, 100.0]),
+            Self::Cbv | Self::Mtt | Self::Ttp | Self::Tmax => Some([0.0, 10.0]),
+            Self::Tmip | Self::Baseline => None,
+        }
+    }
+}
+
+/// Whether maps can be computed of a series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offer {
+    /// Why not.
+    Refused(String),
+    Possible(Suggestion),
+    /// It looks like a perfusion study: the page computes without being asked.
+    Likely(Suggestion),
+}
+
+/// What a reader starts from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// What the values are, in words.
+    pub signal: String,
+    /// HU, or what concentration is given in.
+    pub unit: String,
+}
+
+/// What to compute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub series: SeriesId,
+    pub session: Session,
+}
+
+/// The steps from frames to maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    Check,
+    Motion,
+    Mask,
+    Inputs,
+    Method,
+    Maps,
+}
+
+impl Step {
+    pub const ALL: [Self; 6] =
+        [Self::Check, Self::Motion, Self::Mask, Self::Inputs, Self::Method, Self::Maps];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Check => "Check",
+            Self::Motion => "Motion",
+            Self::Mask => "Mask",
+            Self::Inputs => "AIF and VOF",
+            Self::Method => "Method",
+            Self::Maps => "Maps",
+        }
+    }
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Motion => "motion",
+            Self::Mask => "mask",
+            Self::Inputs => "inputs",
+            Self::Method => "method",
+            Self::Maps => "maps",
+        }
+    }
+}
+
+/// An arterial or venous curve.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Vessel {
+    /// At the even times of the deconvolution.
+    pub values: Vec<f64>,
+    /// Its gamma variate at the same times, where one fits.
+    pub fit: Option<Vec<f64>>,
+    /// The middles of its voxels.
+    pub at_mm: Vec<[f64; 3]>,
+    /// How it was found, in words.
+    pub source: String,
+    pub peak: f64,
+    pub peak_at_s: f64,
+}
+
+/// How far each frame lies from the reference.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Motion {
+    pub shift_mm: Vec<f64>,
+    pub turn_deg: Vec<f64>,
+    /// Whether the frames were moved back.
+    pub corrected: bool,
+}
+
+/// A volume of tissue by a threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Region {
+    /// `Tmax > 6 s`
+    pub name: String,
+    pub volume_ml: f64,
+}
+
+/// A check of the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: String,
+    pub passed: bool,
+    /// What was found against what is expected.
+    pub value: String,
+}
+
+/// What the reader sees of a computation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// The maps are there, and what only accompanies them (the motion of the frames) follows with a second answer.
+    pub provisional: bool,
+    /// The series of each map.
+    pub maps: Vec<(Map, SeriesId)>,
+    /// Even times of the curves.
+    pub times_s: Vec<f64>,
+    /// HU, or what concentration is given in.
+    pub unit: String,
+    /// How the frames lie in time, as lines of name and value.
+    pub frames: Vec<(String, String)>,
+    pub motion: Option<Motion>,
+    pub masked_ml: f64,
+    pub aif: Vessel,
+    pub vof: Option<Vessel>,
+    /// Hypoperfused, severe, core and so on.
+    pub regions: Vec<Region>,
+    pub core_ml: f64,
+    pub hypoperfused_ml: f64,
+    pub mismatch_ml: f64,
+    pub mismatch_ratio: Option<f64>,
+    /// Tmax > 10 s over Tmax > 6 s.
+    pub intensity_ratio: Option<f64>,
+    pub quality: Vec<Check>,
+    /// Everything that decides about the maps, as lines of name and value.
+    pub settings: Vec<(String, String)>,
+    pub settings_sha256: String,
+    pub warnings: Vec<String>,
+    /// Where it was computed.
+    pub backend: String,
+    /// Since the question, and by stage.
+    pub ms: f64,
+    pub stages_ms: Vec<(String, f64)>,
+}
+
+/// Whose curve is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Point([f64; 3]),
+    Region(scene::measure::Roi),
+}
+
+/// A curve at the even times; empty where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    pub values: Vec<f64>,
+    /// What each map says there.
+    pub maps: Vec<(Map, f64)>,
+}
+
+/// File formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Pdf,
+    Csv,
+    Json,
+    /// One map.
+    Nifti(Map),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_map_is_found_by_its_slug() {
+        for map in Map::ALL {
+            assert_eq!(Map::parse(map.slug()), Some(map));
+            assert_eq!(map.usual_range().is_some(), !map.unit().is_empty(), "{}", map.name());
+        }
+    }
+}
