@@ -133,6 +133,7 @@ impl Labelling {
     /// As the page shows it.
     pub fn told(&self, volume: &Volume) -> Segments {
         let measured = segmentation::statistics(&self.labels, volume, 0).unwrap_or_default();
+        let places = self.places();
         let segment = |label: &Label| {
             let of = measured.iter().find(|s| s.id == label.id);
             let values = of.and_then(|s| s.values);
@@ -145,7 +146,7 @@ impl Labelling {
                 volume_ml: of.and_then(|s| s.volume_ml),
                 mean: values.map(|v| v.mean),
                 sd: values.map(|v| v.sd),
-                on_mm: self.somewhere(label.id),
+                on_mm: places[usize::from(label.id)],
             }
         };
         Segments {
@@ -157,16 +158,35 @@ impl Labelling {
         }
     }
 
-    /// A voxel of a label to go to: of those on the slice in the middle of what it spans, the middle one.
-    fn somewhere(&self, id: u8) -> Option<scene::DVec3> {
+    /// For every label a voxel to go to: of those on the slice in the middle of what it spans, the middle one.
+    ///
+    /// One pass over the picture's slices says which labels each holds. Asking once per label would read a head
+    /// with a hundred structures a hundred times after every stroke.
+    fn places(&self) -> [Option<scene::DVec3>; 256] {
         let [columns, _, slices] = self.labels.grid().dims();
-        let has = |z: &u32| self.shown.slice(*z).is_some_and(|slice| slice.contains(&id));
-        let with: Vec<u32> = (0..slices).filter(has).collect();
-        let z = *with.get(with.len() / 2)?;
-        let slice = self.shown.slice(z)?;
-        let at: Vec<usize> = slice.iter().enumerate().filter(|(_, l)| **l == id).map(|(i, _)| i).collect();
-        let at = *at.get(at.len() / 2)? as u32;
-        let voxel = [at % columns, at / columns, z].map(f64::from);
-        Some(self.labels.grid().world_from_voxel().transform_point3(voxel.into()))
+        let mut holding: [Vec<u32>; 256] = std::array::from_fn(|_| Vec::new());
+        for z in 0..slices {
+            let mut present = [false; 256];
+            for label in self.shown.slice(z).unwrap_or_default() {
+                present[usize::from(*label)] = true;
+            }
+            // Zero is the background: nobody goes there.
+            for (of, _) in holding.iter_mut().zip(present).skip(1).filter(|(_, is)| *is) {
+                of.push(z);
+            }
+        }
+        let world_from_voxel = self.labels.grid().world_from_voxel();
+        let mut id = 0;
+        holding.map(|with| {
+            let label = id;
+            id = u8::wrapping_add(id, 1);
+            let z = *with.get(with.len() / 2)?;
+            let slice = self.shown.slice(z)?;
+            let at: Vec<usize> =
+                slice.iter().enumerate().filter(|(_, l)| **l == label).map(|(i, _)| i).collect();
+            let at = *at.get(at.len() / 2)? as u32;
+            let voxel = [at % columns, at / columns, z].map(f64::from);
+            Some(world_from_voxel.transform_point3(voxel.into()))
+        })
     }
 }
