@@ -5,9 +5,9 @@
 
 use imaging::volume::Padding;
 use imaging::{Volume, Voxels};
+use rayon::prelude::*;
 
 use crate::key::{Scale, Stored};
-use crate::parallel;
 
 /// Neighbouring candidates of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,23 +62,26 @@ impl Candidates {
         let area = dims[0] as usize * dims[1] as usize;
         u32::try_from(area).ok()?;
         let cut = scale.cut(floor_hu);
-        let slices = parallel::map(dims[2] as usize, |z| {
-            let at = z * area..(z + 1) * area;
-            let missing = volume.missing.contains(&[0, z as u32]);
-            let at = if missing { 0..0 } else { at };
-            let filter = Filter { columns: dims[0] as usize, cut, padding: volume.padding };
-            let region = region.map(|r| &r[at.clone()]);
-            match (&volume.voxels, scale.negative()) {
-                (Voxels::I16(v), false) => filter.scan::<_, false>(&v[at], region).map(Keys::I16),
-                (Voxels::I16(v), true) => filter.scan::<_, true>(&v[at], region).map(Keys::I16),
-                (Voxels::U16(v), false) => filter.scan::<_, false>(&v[at], region).map(Keys::I16),
-                (Voxels::U16(v), true) => filter.scan::<_, true>(&v[at], region).map(Keys::I16),
-                (Voxels::F32(v), false) => filter.scan::<_, false>(&v[at], region).map(Keys::I32),
-                (Voxels::F32(v), true) => filter.scan::<_, true>(&v[at], region).map(Keys::I32),
-                (Voxels::Rgba8(_), _) => Scan { runs: Vec::new(), keys: Keys::I16(Vec::new()) },
-            }
-            .into_slice()
-        });
+        let slices = (0..dims[2] as usize)
+            .into_par_iter()
+            .map(|z| {
+                let at = z * area..(z + 1) * area;
+                let missing = volume.missing.contains(&[0, z as u32]);
+                let at = if missing { 0..0 } else { at };
+                let filter = Filter { columns: dims[0] as usize, cut, padding: volume.padding };
+                let region = region.map(|r| &r[at.clone()]);
+                match (&volume.voxels, scale.negative()) {
+                    (Voxels::I16(v), false) => filter.scan::<_, false>(&v[at], region).map(Keys::I16),
+                    (Voxels::I16(v), true) => filter.scan::<_, true>(&v[at], region).map(Keys::I16),
+                    (Voxels::U16(v), false) => filter.scan::<_, false>(&v[at], region).map(Keys::I16),
+                    (Voxels::U16(v), true) => filter.scan::<_, true>(&v[at], region).map(Keys::I16),
+                    (Voxels::F32(v), false) => filter.scan::<_, false>(&v[at], region).map(Keys::I32),
+                    (Voxels::F32(v), true) => filter.scan::<_, true>(&v[at], region).map(Keys::I32),
+                    (Voxels::Rgba8(_), _) => Scan { runs: Vec::new(), keys: Keys::I16(Vec::new()) },
+                }
+                .into_slice()
+            })
+            .collect::<Vec<_>>();
         Some(Self { dims, scale, floor_hu, slices })
     }
 

@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
 use scene::{DVec3, Grid};
 
 use crate::candidates::{Candidates, Keys};
 use crate::label::{Component, Labelled, LabelledSlice, Piece, Summed};
-use crate::parallel;
 
 /// A line and the direction of sight, in voxels.
 #[derive(Clone, Copy, Debug)]
@@ -94,18 +94,21 @@ pub(crate) fn divide(
     let last = labelled.slices.iter().flat_map(|s| &s.pieces).map(|p| p.part).max().unwrap_or(0);
     // Two parts for each lesion that is divided.
     let part_of: HashMap<u32, u32> = crossed.into_iter().zip((last + 1..).step_by(2)).collect();
-    let slices = parallel::map(labelled.slices.len(), |z| {
-        let old = &labelled.slices[z];
-        let part = |p: &Piece| part_of.get(&roots[(offsets[z] + p.component) as usize]).copied();
-        if !old.pieces.iter().any(|p| part(p).is_some()) {
-            let same = (0..old.components.len() as u32).collect::<Vec<_>>();
-            return (old.clone(), same);
-        }
-        match &candidates.slices[z].keys {
-            Keys::I16(keys) => divide_slice(old, keys, z as u32, candidates, blade, &part),
-            Keys::I32(keys) => divide_slice(old, keys, z as u32, candidates, blade, &part),
-        }
-    });
+    let slices = (0..labelled.slices.len())
+        .into_par_iter()
+        .map(|z| {
+            let old = &labelled.slices[z];
+            let part = |p: &Piece| part_of.get(&roots[(offsets[z] + p.component) as usize]).copied();
+            if !old.pieces.iter().any(|p| part(p).is_some()) {
+                let same = (0..old.components.len() as u32).collect::<Vec<_>>();
+                return (old.clone(), same);
+            }
+            match &candidates.slices[z].keys {
+                Keys::I16(keys) => divide_slice(old, keys, z as u32, candidates, blade, &part),
+                Keys::I32(keys) => divide_slice(old, keys, z as u32, candidates, blade, &part),
+            }
+        })
+        .collect::<Vec<_>>();
     let mut parents = Vec::new();
     let mut out = Vec::with_capacity(slices.len());
     for (z, (slice, of)) in slices.into_iter().enumerate() {

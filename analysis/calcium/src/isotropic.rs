@@ -9,9 +9,9 @@
 //! they lie on it, and within 1e-6 HU of the threshold they reach it.
 
 use imaging::{Volume, Voxels};
+use rayon::prelude::*;
 
 use crate::label::Labelled;
-use crate::parallel;
 use crate::series::Geometry;
 
 /// Samples a volume between its slices.
@@ -35,7 +35,10 @@ impl<'a> Sampler<'a> {
     pub(crate) fn volumes_mm3(&self, labelled: &Labelled, counts: &[bool], geometry: &Geometry) -> Vec<f64> {
         let offsets = labelled.offsets();
         let intervals = labelled.slices.len().saturating_sub(1);
-        let tallies = parallel::map(intervals, |z| self.interval(z, labelled, counts, &offsets));
+        let tallies = (0..intervals)
+            .into_par_iter()
+            .map(|z| self.interval(z, labelled, counts, &offsets))
+            .collect::<Vec<_>>();
         let mut samples = vec![0u64; counts.len()];
         for (component, n) in tallies.into_iter().flatten() {
             samples[component as usize] += n;

@@ -4,11 +4,11 @@
 //! as little as a small one. Roots are always the first in raster order: the result does not depend on who
 //! worked when.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::candidates::{Candidates, Keys, Run, SliceCandidates};
 use crate::key::Scale;
-use crate::parallel;
 
 /// Which neighbours belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,13 +151,16 @@ pub fn label(candidates: &Candidates, threshold_hu: f64, connectivity: Connectiv
     }
     let cut = candidates.scale.cut(threshold_hu);
     let columns = candidates.dims[0];
-    let slices = parallel::map(candidates.slices.len(), |z| {
-        let slice = &candidates.slices[z];
-        match &slice.keys {
-            Keys::I16(keys) => label_slice(slice, keys, cut, columns, &candidates.scale, connectivity),
-            Keys::I32(keys) => label_slice(slice, keys, cut, columns, &candidates.scale, connectivity),
-        }
-    });
+    let slices = (0..candidates.slices.len())
+        .into_par_iter()
+        .map(|z| {
+            let slice = &candidates.slices[z];
+            match &slice.keys {
+                Keys::I16(keys) => label_slice(slice, keys, cut, columns, &candidates.scale, connectivity),
+                Keys::I32(keys) => label_slice(slice, keys, cut, columns, &candidates.scale, connectivity),
+            }
+        })
+        .collect::<Vec<_>>();
     Some(Labelled { connectivity, slices })
 }
 
@@ -279,24 +282,27 @@ impl Labelled {
     /// For each component (over all slices) the first component of its 3D lesion.
     pub fn lesion_roots(&self) -> Vec<u32> {
         let offsets = self.offsets();
-        let pairs = parallel::map(self.slices.len().saturating_sub(1), |z| {
-            let (lower, upper) = (&self.slices[z], &self.slices[z + 1]);
-            let mut pairs: Vec<(u32, u32)> = Vec::new();
-            let rows = if self.connectivity == Connectivity::Eight { -1..=1 } else { 0..=0 };
-            for row in rows {
-                touching(&lower.pieces, &upper.pieces, row, self.connectivity, |a, b| {
-                    let (a, b) = (&lower.pieces[a as usize], &upper.pieces[b as usize]);
-                    if a.part != b.part {
-                        return;
-                    }
-                    let (a, b) = (offsets[z] + a.component, offsets[z + 1] + b.component);
-                    if pairs.last() != Some(&(a, b)) {
-                        pairs.push((a, b));
-                    }
-                });
-            }
-            pairs
-        });
+        let pairs = (0..self.slices.len().saturating_sub(1))
+            .into_par_iter()
+            .map(|z| {
+                let (lower, upper) = (&self.slices[z], &self.slices[z + 1]);
+                let mut pairs: Vec<(u32, u32)> = Vec::new();
+                let rows = if self.connectivity == Connectivity::Eight { -1..=1 } else { 0..=0 };
+                for row in rows {
+                    touching(&lower.pieces, &upper.pieces, row, self.connectivity, |a, b| {
+                        let (a, b) = (&lower.pieces[a as usize], &upper.pieces[b as usize]);
+                        if a.part != b.part {
+                            return;
+                        }
+                        let (a, b) = (offsets[z] + a.component, offsets[z + 1] + b.component);
+                        if pairs.last() != Some(&(a, b)) {
+                            pairs.push((a, b));
+                        }
+                    });
+                }
+                pairs
+            })
+            .collect::<Vec<_>>();
         let mut forest = Forest::new(offsets.last().map_or(0, |n| *n as usize));
         for (a, b) in pairs.into_iter().flatten() {
             forest.join(a, b);

@@ -12,7 +12,6 @@ pub mod gpu;
 mod isotropic;
 mod key;
 mod label;
-mod parallel;
 mod pdf;
 mod percentile;
 mod region;

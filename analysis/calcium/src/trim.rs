@@ -4,10 +4,10 @@
 //! while a slider moves.
 
 use contract::calcium::{Edit, Region};
+use rayon::prelude::*;
 use scene::{DAffine3, DVec3, Grid};
 
 use crate::candidates::{Candidates, Keys, Run, SliceCandidates};
-use crate::parallel;
 
 /// What a reader rubbed out: balls in the world, asked about by voxel.
 pub struct Eraser {
@@ -51,33 +51,36 @@ impl Candidates {
         }
         let kept = |voxel: [u32; 3]| region.is_none_or(|r| r.contains(voxel)) && !eraser.covers(voxel);
         let columns = self.dims[0];
-        let slices = parallel::map(self.slices.len(), |z| {
-            let slice = &self.slices[z];
-            let mut runs: Vec<Run> = Vec::new();
-            let mut taken = Vec::new();
-            let mut key = 0;
-            for run in &slice.runs {
-                let (y, x0) = (run.start / columns, run.start % columns);
-                let mut open = false;
-                for i in 0..run.len {
-                    let keep = kept([x0 + i, y, z as u32]);
-                    if keep {
-                        match runs.last_mut().filter(|_| open) {
-                            Some(last) => last.len += 1,
-                            None => runs.push(Run { start: run.start + i, len: 1 }),
+        let slices = (0..self.slices.len())
+            .into_par_iter()
+            .map(|z| {
+                let slice = &self.slices[z];
+                let mut runs: Vec<Run> = Vec::new();
+                let mut taken = Vec::new();
+                let mut key = 0;
+                for run in &slice.runs {
+                    let (y, x0) = (run.start / columns, run.start % columns);
+                    let mut open = false;
+                    for i in 0..run.len {
+                        let keep = kept([x0 + i, y, z as u32]);
+                        if keep {
+                            match runs.last_mut().filter(|_| open) {
+                                Some(last) => last.len += 1,
+                                None => runs.push(Run { start: run.start + i, len: 1 }),
+                            }
+                            taken.push(key);
                         }
-                        taken.push(key);
+                        open = keep;
+                        key += 1;
                     }
-                    open = keep;
-                    key += 1;
                 }
-            }
-            let keys = match &slice.keys {
-                Keys::I16(k) => Keys::I16(taken.iter().map(|i| k[*i]).collect()),
-                Keys::I32(k) => Keys::I32(taken.iter().map(|i| k[*i]).collect()),
-            };
-            SliceCandidates { runs, keys }
-        });
+                let keys = match &slice.keys {
+                    Keys::I16(k) => Keys::I16(taken.iter().map(|i| k[*i]).collect()),
+                    Keys::I32(k) => Keys::I32(taken.iter().map(|i| k[*i]).collect()),
+                };
+                SliceCandidates { runs, keys }
+            })
+            .collect::<Vec<_>>();
         Some(Self { dims: self.dims, scale: self.scale, floor_hu: self.floor_hu, slices })
     }
 }

@@ -5,6 +5,7 @@
 //! are complete.
 
 use contract::perfusion::{self as wish, Session};
+use rayon::prelude::*;
 
 use crate::curves::Moments;
 use crate::deconvolve::{Factor, FactorError, Found};
@@ -12,7 +13,6 @@ use crate::frames::Frames;
 use crate::maps::Maps;
 use crate::mask::Mask;
 use crate::motion::{Estimator, Moved};
-use crate::parallel;
 use crate::prepare::{Prepared, Preparing, Reading, STEP_BLOCKS, Wishes};
 use crate::series::{self, Checked, Input, Kind, Refusal};
 use crate::vessels::{self, Scene, VesselError, Vessels};
@@ -279,11 +279,14 @@ impl Analysis {
         let from = estimator.done();
         // A few frames at a time, so that every thread has one.
         let until = (from + STEP_FRAMES).min(total);
-        let found = parallel::map(until - from, |i| {
-            let mut frame = Vec::new();
-            frames.frame(from + i, &mut frame);
-            estimator.estimate(&frame)
-        });
+        let found = (0..until - from)
+            .into_par_iter()
+            .map(|i| {
+                let mut frame = Vec::new();
+                frames.frame(from + i, &mut frame);
+                estimator.estimate(&frame)
+            })
+            .collect::<Vec<_>>();
         estimator.extend(found);
         if until == total
             && let Some(estimator) = self.estimating.take()
@@ -382,10 +385,13 @@ impl Analysis {
             let from = self.found_blocks;
             let until = (from + STEP_BLOCKS).min(blocks);
             const PIECE: usize = 64;
-            let pieces = parallel::map((until - from).div_ceil(PIECE), |piece| {
-                let first = from + piece * PIECE;
-                factor.run(curves, first..(first + PIECE).min(until))
-            });
+            let pieces = (0..(until - from).div_ceil(PIECE))
+                .into_par_iter()
+                .map(|piece| {
+                    let first = from + piece * PIECE;
+                    factor.run(curves, first..(first + PIECE).min(until))
+                })
+                .collect::<Vec<_>>();
             pieces.into_iter().for_each(|piece| self.found.extend(piece));
             self.found_blocks = until;
         }

@@ -3,6 +3,8 @@
 //! Both methods look at the shape of curves and not at where they are, so they need no atlas; what they chose is
 //! listed voxel by voxel.
 
+use rayon::prelude::*;
+
 use crate::curves::{area, peak_at};
 use crate::vessels::{Scene, Vessel};
 
@@ -95,18 +97,21 @@ fn k_means(candidates: &[Candidate], k: usize) -> Vec<Vec<usize>> {
         (0..k).map(|i| mean(slice(i).iter().map(|c| &candidates[*c].curve), samples)).collect();
     let mut owner = vec![usize::MAX; candidates.len()];
     for _ in 0..50 {
-        let nearest = crate::parallel::map(candidates.len().div_ceil(512), |piece| {
-            let members = &candidates[piece * 512..((piece + 1) * 512).min(candidates.len())];
-            let distance = |c: &Candidate, centre: &Vec<f64>| -> f64 {
-                c.curve.iter().zip(centre).map(|(a, b)| (a - b).powi(2)).sum()
-            };
-            let nearest = |c: &Candidate| {
-                let all = centres.iter().map(|centre| distance(c, centre)).enumerate();
-                all.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i)
-            };
-            members.iter().map(nearest).collect::<Vec<_>>()
-        })
-        .concat();
+        let nearest = (0..candidates.len().div_ceil(512))
+            .into_par_iter()
+            .map(|piece| {
+                let members = &candidates[piece * 512..((piece + 1) * 512).min(candidates.len())];
+                let distance = |c: &Candidate, centre: &Vec<f64>| -> f64 {
+                    c.curve.iter().zip(centre).map(|(a, b)| (a - b).powi(2)).sum()
+                };
+                let nearest = |c: &Candidate| {
+                    let all = centres.iter().map(|centre| distance(c, centre)).enumerate();
+                    all.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(i, _)| i)
+                };
+                members.iter().map(nearest).collect::<Vec<_>>()
+            })
+            .collect::<Vec<_>>()
+            .concat();
         let changed = nearest != owner;
         owner = nearest;
         if !changed {

@@ -3,6 +3,8 @@
 //! A block holds [`LANES`] voxels, sample by sample: one factor of the artery is then applied to all of them at
 //! once, every load is a vector, and memory holds the masked voxels only.
 
+use rayon::prelude::*;
+
 /// Voxels of a block.
 pub const LANES: usize = 32;
 
@@ -164,22 +166,25 @@ impl Moments {
     /// One pass over the curves.
     pub fn of(curves: &Curves, dt_s: f64) -> Self {
         let n = curves.samples();
-        let per_block = crate::parallel::map(curves.blocks(), |b| {
-            let block = curves.block(b);
-            let (mut area, mut peak, mut peak_at) =
-                ([0.0f32; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
-            for (t, row) in block.chunks_exact(LANES).enumerate() {
-                let weight = if t == 0 || t + 1 == n { 0.5 } else { 1.0 };
-                for lane in 0..LANES {
-                    area[lane] += weight * row[lane];
-                    if row[lane] > peak[lane] {
-                        peak[lane] = row[lane];
-                        peak_at[lane] = t as u32;
+        let per_block = (0..curves.blocks())
+            .into_par_iter()
+            .map(|b| {
+                let block = curves.block(b);
+                let (mut area, mut peak, mut peak_at) =
+                    ([0.0f32; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
+                for (t, row) in block.chunks_exact(LANES).enumerate() {
+                    let weight = if t == 0 || t + 1 == n { 0.5 } else { 1.0 };
+                    for lane in 0..LANES {
+                        area[lane] += weight * row[lane];
+                        if row[lane] > peak[lane] {
+                            peak[lane] = row[lane];
+                            peak_at[lane] = t as u32;
+                        }
                     }
                 }
-            }
-            (area, peak, peak_at)
-        });
+                (area, peak, peak_at)
+            })
+            .collect::<Vec<_>>();
         let count = curves.len();
         let mut out = Self::default();
         for (area, peak, peak_at) in per_block {

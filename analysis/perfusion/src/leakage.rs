@@ -3,8 +3,9 @@
 //! Where the barrier is broken, contrast in tissue adds T1 and T2* effects that grow with the integral of the
 //! concentration: each voxel is fitted as `K1 mean(t) - K2 integral of mean`, and the second term is taken off.
 
+use rayon::prelude::*;
+
 use crate::curves::LANES;
-use crate::parallel;
 use crate::prepare::Prepared;
 
 /// Corrects all curves in place. The mean of the voxels that do not end enhanced stands for an intact barrier.
@@ -36,7 +37,7 @@ pub(crate) fn correct(prepared: &mut Prepared, dt_s: f64) {
         return;
     }
     let (data, size) = prepared.curves.blocks_mut();
-    parallel::each_mut(data, size, |_, block| {
+    data.par_chunks_mut(size).for_each(|block| {
         for lane in 0..LANES {
             let (mut cm, mut ci) = (0.0, 0.0);
             for t in 0..samples {

@@ -18,7 +18,6 @@ mod maps;
 mod mask;
 mod mirror;
 mod motion;
-mod parallel;
 mod pdf;
 mod prepare;
 mod quality;

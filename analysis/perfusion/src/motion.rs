@@ -5,6 +5,7 @@
 //! offset per frame take up what contrast changes on the whole.
 
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 use scene::{DMat3, DVec3};
 use serde::Serialize;
 
@@ -68,7 +69,7 @@ impl Moved {
         let spacing = DVec3::from(self.spacing_mm);
         let centre = DVec3::from(dims.map(|n| (n - 1) as f64 / 2.0));
         let mut out = vec![f32::NAN; frame.len()];
-        crate::parallel::each_mut(&mut out, dims[0], |line, out| {
+        out.par_chunks_mut(dims[0]).enumerate().for_each(|(line, out)| {
             let (y, z) = (line % dims[1], line / dims[1]);
             for (x, out) in out.iter_mut().enumerate() {
                 let p = (DVec3::new(x as f64, y as f64, z as f64) - centre) * spacing;

@@ -3,12 +3,13 @@
 //! Without smoothing or moved frames, blocks are gathered straight from the stored voxels; with them, frame by
 //! frame first. Either way memory holds the masked voxels once.
 
+use rayon::prelude::*;
+
 use crate::baseline;
 use crate::convert::{Conversion, Converted};
 use crate::curves::{Curves, LANES, Reject};
 use crate::frames::Frames;
 use crate::motion::Moved;
-use crate::parallel;
 use crate::series::Checked;
 use crate::smooth::Smoother;
 use crate::timeline::Sample;
@@ -81,11 +82,14 @@ impl Preparing {
         let Some(frames) = reading.echoes.last() else {
             return Self::empty(checked, wishes, voxels, 3, None, Vec::new());
         };
-        let rows = parallel::map(frames.count(), |t| {
-            let mut row = vec![0.0; scouts.len()];
-            frames.read(t, &scouts, &mut row);
-            row
-        });
+        let rows = (0..frames.count())
+            .into_par_iter()
+            .map(|t| {
+                let mut row = vec![0.0; scouts.len()];
+                frames.read(t, &scouts, &mut row);
+                row
+            })
+            .collect::<Vec<_>>();
         let mut curves = Vec::new();
         for i in 0..scouts.len() {
             let raw: Vec<f64> = rows.iter().map(|row| f64::from(row[i])).collect();
@@ -195,7 +199,7 @@ impl Preparing {
         let (data, size) = self.out.curves.blocks_mut();
         let data = &mut data[blocks.start * size..blocks.end * size];
         let results: std::sync::Mutex<Vec<(usize, Converted)>> = std::sync::Mutex::new(Vec::new());
-        parallel::each_mut(data, size * 16, |piece, data| {
+        data.par_chunks_mut(size * 16).enumerate().for_each(|(piece, data)| {
             let mut local = Vec::new();
             let mut gathered = vec![0.0; reading.checked.timeline.frames_s.len() * LANES];
             let mut second = vec![0.0; size];

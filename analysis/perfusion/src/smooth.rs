@@ -3,6 +3,8 @@
 //! Only voxels of the mask mix, and each sum is divided by the weights that were there, so neither skull nor air
 //! leaks into the brain.
 
+use rayon::prelude::*;
+
 /// A filter for frames of one size.
 #[derive(Clone, Debug)]
 pub(crate) struct Smoother {
@@ -85,7 +87,7 @@ impl Smoother {
         let [columns, rows, slices] = self.dims;
         let reach = [0, 1, 2].map(|i| self.kernels[i].len() as isize - 1);
         let mut out = vec![0.0; frame.len()];
-        crate::parallel::each_mut(&mut out, columns, |line, out| {
+        out.par_chunks_mut(columns).enumerate().for_each(|(line, out)| {
             let (y, z) = ((line % rows) as isize, (line / rows) as isize);
             for (x, out) in out.iter_mut().enumerate() {
                 let here = line * columns + x;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// Direct dependencies on other crates of the house. A crate that is not here may not exist.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("scene", &[]),
     ("contract", &[]),
     ("shaders", &[]),
@@ -17,10 +17,11 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("wire", &[]),
     ("imaging", &["scene"]),
     ("phantom", &["scene"]),
+    ("pdf", &[]),
     ("gpu-kernels", &["scene", "imaging", "shaders"]),
-    ("calcium", &["scene", "contract", "imaging", "gpu-kernels"]),
+    ("calcium", &["scene", "contract", "imaging", "gpu-kernels", "pdf"]),
     ("segmentation", &["scene", "contract", "imaging", "inference"]),
-    ("perfusion", &["scene", "contract", "imaging", "gpu-kernels"]),
+    ("perfusion", &["scene", "contract", "imaging", "gpu-kernels", "pdf"]),
     ("inference", &["shaders"]),
     ("inference-worker", &["contract", "protocol", "wire", "imaging", "inference", "segmentation"]),
     (
