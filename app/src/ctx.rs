@@ -86,7 +86,6 @@ pub struct Ctx {
     /// The run that waits for its volume.
     pub model_pending: StoredValue<Option<crate::models::Pending>, LocalStorage>,
     /// What the labels of the model that runs are called.
-    pub model_labels: StoredValue<Vec<protocol::segmentation::Described>>,
     /// The worker that runs models, while there is one.
     pub model_link: StoredValue<Option<wire::page::Link>, LocalStorage>,
     notice_count: StoredValue<u32>,
@@ -121,7 +120,6 @@ impl Ctx {
             models: RwSignal::default(),
             model_files: StoredValue::new_local(Vec::new()),
             model_pending: StoredValue::new_local(None),
-            model_labels: StoredValue::new(Vec::new()),
             model_link: StoredValue::new_local(None),
             notice_count: StoredValue::new(0),
         }

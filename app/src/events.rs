@@ -14,7 +14,7 @@ use crate::state::calcium::Desk;
 use crate::state::library::{Arrival, Thumbnail};
 use crate::state::measurement;
 use crate::state::queries::Target;
-use crate::{calcium, perfusion};
+use crate::{calcium, export, perfusion};
 
 pub fn take(ctx: Ctx, event: Event, data: &JsValue) {
     match event {
@@ -154,13 +154,15 @@ pub fn take(ctx: Ctx, event: Event, data: &JsValue) {
         }
         Event::Segmentation(told) => segmentation::take(ctx, told),
         Event::File { name, mime, bytes, .. } => {
-            if calcium::keep(&name, &mime, &bytes).is_err() {
+            if export::keep(&name, &mime, &bytes).is_err() {
                 ctx.notify("The file could not be kept: the browser refused the download.");
             }
         }
         // Others are for the end-to-end tests, which listen to the worker themselves.
-        Event::Captured { query, width, height, rgba } if query == calcium::PICTURE => {
-            if calcium::save_picture(ctx, width, height, &rgba).is_err() {
+        Event::Captured { query, width, height, rgba } if query == export::PICTURE => {
+            let result = ctx.workspace.with_untracked(calcium::caption);
+            let bars = |context: &_| ctx.workspace.with_untracked(|w| perfusion::draw_bars(context, w));
+            if export::save_picture(ctx, [width, height], &rgba, bars, &result).is_err() {
                 ctx.notify("The picture could not be kept: the browser made no image of it.");
             }
         }

@@ -5,6 +5,7 @@ mod calcium;
 mod ctx;
 mod engine_link;
 mod events;
+mod export;
 mod frame;
 mod keys;
 mod models;

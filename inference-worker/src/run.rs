@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use contract::models::ASSUMED;
 use imaging::Volume;
 use inference::exec::{Exec, HostOnly, Session};
 use inference::gpu::{Gpu, GpuExec};
@@ -102,7 +103,7 @@ impl Clock {
 }
 
 async fn segment(ask: Ask, data: &JsValue) -> Result<(Outcome, Vec<u8>), String> {
-    let Ask::Segment { run, model, precision, volume, place, budget_bytes } = ask;
+    let Ask::Segment { run, mut model, precision, volume, place, budget_bytes } = ask;
     let clock = Clock::new(run);
     let bytes = wire::bytes_of(data, "voxels").ok_or("no voxels came with the question. Reload the page")?;
     let volume = volume::received(*volume, &bytes)?;
@@ -116,11 +117,15 @@ async fn segment(ask: Ask, data: &JsValue) -> Result<(Outcome, Vec<u8>), String>
     let model_sha256 = fetch::sha256(&bytes);
     let graph = run::load(&bytes).map_err(|e| e.to_string())?;
     drop(bytes);
+    run::complete(&mut model, &graph, &volume).map_err(|e| e.to_string())?;
     let mut outcome = Outcome {
         model: format!("{} {}, {}", model.title, model.version, precision.name()),
         model_sha256,
         ..Outcome::default()
     };
+    if model.is_bare() {
+        outcome.warnings.push(ASSUMED.to_owned());
+    }
     let gpu = match place {
         Place::Cpu => None,
         Place::Auto | Place::Gpu => device(place, &mut outcome.warnings).await?,

@@ -6,10 +6,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use contract::models::Model;
+use contract::models::{Model, Size};
 use imaging::Volume;
 use inference::exec::{Exec, Report, RunError, Session};
-use inference::graph::{self, Graph, LoadError};
+use inference::graph::{self, Dim, Graph, LoadError};
 use inference::onnx::Limits;
 use inference::tensor::ShapeError;
 use inference::{DType, Data, Tensor, TensorInfo};
@@ -35,6 +35,11 @@ pub enum SegmentError {
         /// As the file says it.
         has: String,
     },
+    /// Without a card only one volume can be given to a model.
+    #[error(
+        "The model's inputs are {0}; without a card only a model with one volume as input can be run. Write a card."
+    )]
+    Inputs(String),
     /// Weights and activations, or an operator.
     #[error("{0}")]
     Run(#[from] RunError),
@@ -96,20 +101,40 @@ fn named<'a, T>(
     })
 }
 
-/// What a run would take at most, in bytes, before anything is allocated for it.
+/// What [`Model::bare`] cannot know: the names and the size that the graph states, and how this image is indexed.
+/// Other models are left as they are.
 ///
 /// # Errors
-/// As [`segment`], the budget included.
-pub fn foresee<E: Exec>(
-    session: &mut Session<E>,
-    volume: &Volume,
-    time_index: u32,
-    model: &Model,
-) -> Result<u64, SegmentError> {
-    let grid = prepare::grid(volume, time_index, &model.input)?;
-    let [columns, rows, depth] = grid.dims().map(|n| n as usize);
-    let info = TensorInfo { dtype: DType::F32, shape: vec![1, 1, depth, rows, columns] };
-    Ok(session.plan(&[info])?.peak_bytes)
+/// A graph with another number of inputs than one, or with one that is no volume.
+pub fn complete(model: &mut Model, graph: &Graph, volume: &Volume) -> Result<(), SegmentError> {
+    if !model.is_bare() {
+        return Ok(());
+    }
+    let told = || {
+        let one = |input: &graph::Input| format!("{} {:?}", input.name, input.shape);
+        SegmentError::Inputs(graph.inputs.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
+    let [input] = graph.inputs.as_slice() else { return Err(told()) };
+    let geometry = &mut model.input.geometry;
+    geometry.size = match input.shape.as_deref() {
+        None => Size::MultipleOf([1; 3]),
+        Some([_, channels, Dim::Fixed(d), Dim::Fixed(h), Dim::Fixed(w)])
+            if !matches!(channels, Dim::Fixed(2..)) =>
+        {
+            Size::Fixed([*d as u32, *h as u32, *w as u32])
+        }
+        Some([_, channels, _, _, _]) if !matches!(channels, Dim::Fixed(2..)) => Size::MultipleOf([1; 3]),
+        Some(_) => return Err(told()),
+    };
+    geometry.orientation = prepare::index_order(&volume.grid);
+    model.input.name.clone_from(&input.name);
+    if let Some((name, _)) = graph.outputs.first() {
+        model.output.name.clone_from(name);
+    }
+    if let Some(variant) = model.variants.first_mut() {
+        variant.opset = u32::try_from(graph.opset).unwrap_or(0);
+    }
+    Ok(())
 }
 
 /// A label for every voxel of one time point.
@@ -128,11 +153,13 @@ pub async fn segment<E: Exec>(
     let (input, ()) = named(inputs, "input", &model.input.name)?;
     let outputs = graph.outputs.iter().map(|(name, _)| (name.as_str(), ()));
     let (output, ()) = named(outputs, "output", &model.output.name)?;
-    // Refused before the image is touched.
-    foresee(session, volume, time_index, model)?;
+    // Refused before anything is allocated for the run.
+    let grid = prepare::grid(volume, time_index, &model.input)?;
+    let shape = prepare::shape(&grid, &model.input);
+    session.plan(&[TensorInfo { dtype: DType::F32, shape }])?;
     let mut go_on = |stage| if tell(stage).is_break() { Err(RunError::Stopped) } else { Ok(()) };
     go_on(Stage::Prepare)?;
-    let prepared = prepare::prepare(volume, time_index, &model.input)?;
+    let prepared = prepare::prepare_on(grid, volume, time_index, &model.input)?;
     let grid = prepared.grid;
     let tensor = Tensor::new(prepared.shape, Data::F32(prepared.tensor))?;
     let (mut answers, report) = session

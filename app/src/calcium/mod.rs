@@ -8,7 +8,7 @@ mod result;
 mod settings;
 mod tools;
 
-pub use export::{PICTURE, keep, save_picture};
+pub use export::caption;
 pub use marks::CalciumMarks;
 pub use offer::{Analyses, offered};
 pub use panel::CalciumPanel;

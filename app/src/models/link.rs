@@ -3,14 +3,10 @@
 //! Buffers change hands three times (engine, page, inference worker and back) and are copied once at each end of wasm
 //! memory, never here.
 
-use contract::models::{
-    Alignment, Card, Fit, Geometry, Input, Intensity, Interpolation, Label, Layout, Licence, Manifest, Model,
-    Output, OutputKind, Precision, Size, Task, Variant,
-};
+use contract::models::{Manifest, Model, Precision};
 use leptos::prelude::*;
 use protocol::Command;
 use protocol::inference::{Answer, Ask, HandedVolume};
-use protocol::segmentation::Described;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, Response};
@@ -65,20 +61,14 @@ pub fn begin(ctx: Ctx, choice: &Choice) {
     };
     let wanted = ctx.models.with_untracked(|m| m.precision);
     let Some(variant) = choice.model.variant(wanted).or_else(|| choice.model.variant(None)) else { return };
-    let Some(run) = ctx.models.try_update(|m| m.begin(series, &choice.model.title)).flatten() else {
+    let Some(run) = ctx.models.try_update(|m| m.begin(series, &choice.model)).flatten() else {
         ctx.notify("A model is running. Wait for it or cancel it.");
         return;
     };
     let file = choice.file.and_then(|at| ctx.model_files.with_value(|files| files.get(at).cloned()));
     let pending = Pending { run, precision: variant.precision, model: choice.model.clone(), file };
-    ctx.model_labels.set_value(choice.model.output.labels.iter().filter_map(described).collect());
     ctx.model_pending.set_value(Some(pending));
     ctx.send(Command::Hand { query: run, series, time_index });
-}
-
-fn described(label: &Label) -> Option<Described> {
-    let Label { index, name, colour, code } = label.clone();
-    Some(Described { id: u8::try_from(index).ok()?, name, colour, code })
 }
 
 /// The engine's volume goes on to the worker.
@@ -142,10 +132,9 @@ fn take(ctx: Ctx, answer: Answer, data: &JsValue) {
         Answer::Done { run, outcome } => {
             // Its heap has grown to the size of the run and would stay so.
             end(ctx);
-            let Some(series) = ctx.models.try_update(|m| m.finish(run)).flatten() else { return };
-            ctx.models.update(|m| m.last = Some((series, (*outcome).clone())));
-            let described = ctx.model_labels.with_value(Clone::clone);
-            segmentation::adopt(ctx, series, described, &outcome, &wire::item(data, "labels"));
+            let Some(run) = ctx.models.try_update(|m| m.finish(run)).flatten() else { return };
+            ctx.models.update(|m| m.last = Some((run.series, (*outcome).clone())));
+            segmentation::adopt(ctx, run.series, run.labels, &outcome, &wire::item(data, "labels"));
         }
         Answer::Failed { run, message } => {
             end(ctx);
@@ -207,7 +196,7 @@ pub fn take_dropped(ctx: Ctx, dropped: Vec<Dropped>) -> Vec<Dropped> {
                 .iter()
                 .find(|m| m.variants.iter().any(|v| v.file == name))
                 .cloned()
-                .unwrap_or_else(|| undescribed(&name, model.file.size() as u64));
+                .unwrap_or_else(|| Model::bare(&name, model.file.size() as u64));
             let at = ctx.model_files.try_update_value(|files| {
                 files.push(model.file.clone());
                 files.len() - 1
@@ -220,81 +209,4 @@ pub fn take_dropped(ctx: Ctx, dropped: Vec<Dropped>) -> Vec<Dropped> {
         ctx.notify("The model is in the list below Segmentation. Open a series and press Run.");
     });
     rest
-}
-
-/// A card for a model that came without one: the image as it is, from 0 to 1, and labels without names.
-fn undescribed(file: &str, size_bytes: u64) -> Model {
-    let label =
-        |index: u16| Label { index, name: format!("Label {index}"), colour: colour_of(index), code: None };
-    Model {
-        name: "dropped".into(),
-        version: "unknown".into(),
-        title: file.to_owned(),
-        task: Task::Segmentation,
-        modalities: Vec::new(),
-        variants: vec![Variant {
-            precision: Precision::Fp32,
-            file: file.to_owned(),
-            // Nobody has stated one: the worker does not compare.
-            sha256: String::new(),
-            size_bytes,
-            opset: 0,
-            operators: Vec::new(),
-        }],
-        input: Input {
-            name: String::new(),
-            layout: Layout::Ncdhw,
-            channels: 1,
-            geometry: Geometry {
-                orientation: String::new(),
-                alignment: Alignment::default(),
-                spacing_mm: None,
-                size: Size::MultipleOf([1; 3]),
-                fit: Fit::PadOrCrop,
-                interpolation: Interpolation::default(),
-                crop_above: None,
-                crop_margin: 0.0,
-            },
-            intensity: vec![Intensity::Range { low: None, high: None, clip: true }],
-        },
-        output: Output {
-            name: String::new(),
-            kind: OutputKind::Logits,
-            labels: (1..=255).map(label).collect(),
-            post: Vec::new(),
-        },
-        licence: Licence { spdx: "unknown".into(), copyright: "unknown".into(), file: String::new() },
-        card: Card {
-            source: "a file that was dropped on the page".into(),
-            conversion: String::new(),
-            intended_use: "unknown".into(),
-            limitations: "It came without a card: the image is given to it as it is, from 0 to 1, and nobody says that this is right.".into(),
-            training_data: "unknown".into(),
-            quality: Vec::new(),
-        },
-    }
-}
-
-/// Neighbouring labels far apart on the colour circle: steps of the golden angle.
-fn colour_of(index: u16) -> [u8; 3] {
-    let hue = f64::from(index) * 137.507_764 % 360.0 / 60.0;
-    [5.0, 3.0, 1.0].map(|n: f64| {
-        let k = (n + hue) % 6.0;
-        (255.0 * (1.0 - 0.75 * k.min(4.0 - k).clamp(0.0, 1.0))).round() as u8
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_without_a_card_says_so_and_its_labels_differ() {
-        let model = undescribed("a.onnx", 5);
-        assert!(model.card.limitations.contains("without a card"));
-        let colours: std::collections::BTreeSet<[u8; 3]> =
-            model.output.labels.iter().map(|l| l.colour).collect();
-        assert!(colours.len() > 200, "{}", colours.len());
-        assert_eq!(colour_of(0), [255, 64, 64]);
-    }
 }

@@ -9,8 +9,8 @@ use web_sys::CanvasRenderingContext2d;
 
 use super::bar::plain;
 use super::findings::of_desk;
-use crate::calcium::PICTURE;
 use crate::ctx::Ctx;
+use crate::export::{FileButton, PictureButton, session_of, text_of};
 use crate::state::Workspace;
 use crate::state::perfusion::Slot;
 use crate::ui::typed_number;
@@ -43,27 +43,14 @@ pub fn Files() -> impl IntoView {
             {button(Format::Pdf, "PDF", "perfusion-pdf".into())}
             {button(Format::Csv, "Curves CSV", "perfusion-csv".into())}
             {button(Format::Json, "JSON", "perfusion-json".into())}
-            <button type="button" class="button small" data-testid="picture-png" title="The view with its colour bars" on:click=move |_| ctx.send(Command::Capture { query: PICTURE })>
-                "PNG"
-            </button>
-            <button type="button" class="button small" data-testid="perfusion-reopen" on:click=move |_| crate::open::click_input("session-input")>
-                "Open report"
-            </button>
-            <input
-                id="session-input"
-                type="file"
+            <PictureButton title="The view with its colour bars" />
+            <FileButton
+                name="Open report"
+                testid="perfusion-reopen"
+                input="session-input"
                 accept=".json,application/json"
-                hidden
-                tabindex="-1"
-                aria-label="A report saved as JSON"
-                on:change=move |e| {
-                    let input: web_sys::HtmlInputElement = event_target(&e);
-                    if let Some(file) = input.files().and_then(|l| l.get(0)) {
-                        leptos::task::spawn_local(reopen(ctx, file));
-                    }
-                    // The same file may be chosen again.
-                    input.set_value("");
-                }
+                label="A report saved as JSON"
+                take=move |file| leptos::task::spawn_local(reopen(ctx, file))
             />
         </div>
         <div class="files" role="group" aria-label="Maps as NIfTI">
@@ -81,14 +68,9 @@ pub fn Files() -> impl IntoView {
     }
 }
 
-async fn text_of(file: &web_sys::File) -> Result<String, String> {
-    let text = wasm_bindgen_futures::JsFuture::from(file.text()).await.ok().and_then(|t| t.as_string());
-    text.ok_or_else(|| "it cannot be read".to_owned())
-}
-
 /// Takes the decisions of a saved report.
 async fn reopen(ctx: Ctx, file: web_sys::File) {
-    match text_of(&file).await.and_then(|t| session_of(&t)) {
+    match text_of(&file).await.and_then(|t| session_of::<Session>(&t)) {
         Ok(session) => {
             let found =
                 ctx.workspace.try_update(|w| w.flow_mut().map(|d| d.decide(|s| *s = session))).flatten();
@@ -100,13 +82,6 @@ async fn reopen(ctx: Ctx, file: web_sys::File) {
             ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved."))
         }
     }
-}
-
-/// The session in a report, or alone.
-fn session_of(text: &str) -> Result<Session, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let session = value.get("session").cloned().unwrap_or(value);
-    serde_json::from_value(session).map_err(|e| e.to_string())
 }
 
 /// A curve from a table of seconds and values.
@@ -178,15 +153,6 @@ pub fn draw_bars(context: &CanvasRenderingContext2d, w: &Workspace) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_session_is_found_in_a_report_and_alone() {
-        let session = Session { smooth_mm: 1.5, ..Session::default() };
-        let alone = serde_json::to_string(&session).unwrap();
-        assert_eq!(session_of(&alone), Ok(session.clone()));
-        assert_eq!(session_of(&format!(r#"{{"quality":[],"session":{alone}}}"#)), Ok(session));
-        assert!(session_of("%PDF-1.7").is_err() && session_of(r#"{"total":1}"#).is_err());
-    }
 
     #[test]
     fn a_curve_is_read_with_and_without_a_heading() {

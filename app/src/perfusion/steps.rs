@@ -11,6 +11,7 @@ use super::fields::{ChoiceField, NumberField, YesField, choice, decide, word};
 use super::findings::{of_desk, of_findings};
 use super::plot::{Axis, Plot};
 use crate::ctx::Ctx;
+use crate::export::FileButton;
 use crate::state::perfusion::{FlowDesk, Pick};
 use crate::state::{Action, Tool};
 use crate::ui::{ActionButton, Glyph, Icon};
@@ -313,25 +314,19 @@ fn InputStep() -> impl IntoView {
             >
                 "From region"
             </button>
-            <button type="button" class="button small" data-testid="aif-file" on:click=move |_| crate::open::click_input("aif-input")>"From CSV"</button>
-            <input
-                id="aif-input"
-                type="file"
+            <FileButton
+                name="From CSV"
+                testid="aif-file"
+                input="aif-input"
                 accept=".csv,text/csv"
-                hidden
-                tabindex="-1"
-                aria-label="An arterial curve as CSV: seconds, value"
-                on:change=move |e| {
-                    let input: web_sys::HtmlInputElement = event_target(&e);
-                    if let Some(file) = input.files().and_then(|l| l.get(0)) {
-                        leptos::task::spawn_local(async move {
-                            match curve_of(&file).await {
-                                Ok((times_s, values)) => decide(ctx, |s| s.aif = Source::Curve { times_s, values }),
-                                Err(why) => ctx.notify(format!("The curve was not read: {why}. Use two columns: seconds, value.")),
-                            }
-                        });
-                    }
-                    input.set_value("");
+                label="An arterial curve as CSV: seconds, value"
+                take=move |file| {
+                    leptos::task::spawn_local(async move {
+                        match curve_of(&file).await {
+                            Ok((times_s, values)) => decide(ctx, |s| s.aif = Source::Curve { times_s, values }),
+                            Err(why) => ctx.notify(format!("The curve was not read: {why}. Use two columns: seconds, value.")),
+                        }
+                    });
                 }
             />
         </div>

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use protocol::Command;
 use protocol::segmentation::{Ask, Format};
 
-use crate::calcium::PICTURE;
 use crate::ctx::Ctx;
+use crate::export::{FileButton, PictureButton};
 
 #[component]
 pub fn Export() -> impl IntoView {
@@ -29,15 +29,7 @@ pub fn Export() -> impl IntoView {
             {button("Label map", "labels-labelmap", "DICOM Label Map Segmentation", Format::SegLabelMap)}
             {button("NIfTI", "labels-nifti", "NIfTI label map", Format::Nifti)}
             {button("CSV", "labels-csv", "Volumes and statistics", Format::Csv)}
-            <button
-                type="button"
-                class="button small"
-                data-testid="labels-png"
-                title="The view as a picture"
-                on:click=move |_| ctx.send(Command::Capture { query: PICTURE })
-            >
-                "PNG"
-            </button>
+            <PictureButton testid="labels-png" />
             <OpenLabels />
         </div>
         <p class="quiet">"Research use only. Every file says so."</p>
@@ -48,36 +40,14 @@ pub fn Export() -> impl IntoView {
 #[component]
 pub fn OpenLabels() -> impl IntoView {
     let ctx = Ctx::here();
-    let input = NodeRef::<leptos::html::Input>::new();
     view! {
-        <button
-            type="button"
-            class="button small"
-            data-testid="labels-open"
-            on:click=move |_| {
-                if let Some(input) = input.get() {
-                    input.click();
-                }
-            }
-        >
-            "Open labels"
-        </button>
-        <input
-            node_ref=input
-            type="file"
+        <FileButton
+            name="Open labels"
+            testid="labels-open"
+            input="labels-input"
             accept=".dcm,.nii,.gz,application/dicom"
-            hidden
-            tabindex="-1"
-            data-testid="labels-input"
-            aria-label="A DICOM Segmentation or a NIfTI label map"
-            on:change=move |e| {
-                let input: web_sys::HtmlInputElement = event_target(&e);
-                if let Some(file) = input.files().and_then(|l| l.get(0)) {
-                    open(ctx, &file);
-                }
-                // The same file may be chosen again.
-                input.set_value("");
-            }
+            label="A DICOM Segmentation or a NIfTI label map"
+            take=move |file| open(ctx, &file)
         />
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! One run at a time: a second one would share the machine with the first and finish no earlier.
 
-use contract::models::{Manifest, Model, Precision, Task};
+use contract::models::{Label, Manifest, Model, Precision, Task};
 use protocol::SeriesId;
 use protocol::inference::{Outcome, Place, Stage};
+use protocol::segmentation::Described;
 
 /// A run under way.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub struct Run {
     pub id: u32,
     pub series: SeriesId,
     pub title: String,
+    /// What the model's answers mean.
+    pub labels: Vec<Described>,
     pub stage: Stage,
     /// Of this stage, 0 to 1.
     pub part: f64,
@@ -87,7 +90,7 @@ impl Models {
     }
 
     /// A new run; `None` while one is under way.
-    pub fn begin(&mut self, series: SeriesId, title: &str) -> Option<u32> {
+    pub fn begin(&mut self, series: SeriesId, model: &Model) -> Option<u32> {
         if self.run.is_some() {
             return None;
         }
@@ -96,7 +99,8 @@ impl Models {
         self.run = Some(Run {
             id: self.runs,
             series,
-            title: title.to_owned(),
+            title: model.title.clone(),
+            labels: model.output.labels.iter().filter_map(described).collect(),
             stage: Stage::Fetch,
             part: 0.0,
             seconds_left: None,
@@ -109,11 +113,16 @@ impl Models {
         self.run.as_mut().filter(|r| r.id == id)
     }
 
-    /// The run is over; its series. `None` for one that was cancelled meanwhile.
-    pub fn finish(&mut self, id: u32) -> Option<SeriesId> {
+    /// The run is over. `None` for one that was cancelled meanwhile.
+    pub fn finish(&mut self, id: u32) -> Option<Run> {
         self.running(id)?;
-        self.run.take().map(|r| r.series)
+        self.run.take()
     }
+}
+
+fn described(label: &Label) -> Option<Described> {
+    let Label { index, name, colour, code } = label.clone();
+    Some(Described { id: u8::try_from(index).ok()?, name, colour, code })
 }
 
 #[cfg(test)]
@@ -123,13 +132,13 @@ mod tests {
     #[test]
     fn one_run_at_a_time_and_late_answers_of_a_cancelled_one_are_dropped() {
         let mut models = Models::default();
-        let first = models.begin(SeriesId(1), "A").unwrap();
-        assert_eq!(models.begin(SeriesId(2), "B"), None);
+        let first = models.begin(SeriesId(1), &Model::bare("A", 1)).unwrap();
+        assert_eq!(models.begin(SeriesId(2), &Model::bare("B", 1)), None);
         models.run = None;
-        let second = models.begin(SeriesId(2), "B").unwrap();
+        let second = models.begin(SeriesId(2), &Model::bare("B", 1)).unwrap();
         assert_eq!(models.finish(first), None, "the first was cancelled");
         assert!(models.run.is_some());
-        assert_eq!(models.finish(second), Some(SeriesId(2)));
+        assert_eq!(models.finish(second).map(|r| r.series), Some(SeriesId(2)));
         assert!(models.run.is_none());
     }
 
@@ -140,6 +149,7 @@ mod tests {
                 id: 1,
                 series: SeriesId(1),
                 title: String::new(),
+                labels: Vec::new(),
                 stage: Stage::Run,
                 part,
                 seconds_left,

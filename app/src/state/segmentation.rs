@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use contract::models::label_colour;
 use protocol::segmentation::{Segment, Segments, Step};
 use protocol::{LabelSource, Overlay, OverlayStyle, SeriesId};
 use scene::DVec3;
@@ -159,7 +160,7 @@ impl Labelling {
     /// A label with the next free number; `None` where all are taken.
     pub fn add_label(&mut self) -> Option<u8> {
         let id = (1..=u8::MAX).find(|id| self.segment(*id).is_none())?;
-        let colour = COLOURS[(usize::from(id) - 1) % COLOURS.len()];
+        let colour = label_colour(id);
         self.ask(Step::Describe { label: id, name: format!("Label {id}"), colour, locked: false });
         self.active = id;
         Some(id)
@@ -216,17 +217,6 @@ impl Labelling {
         }
     }
 }
-
-/// For labels without a colour of their own (Okabe and Ito 2008).
-const COLOURS: [[u8; 3]; 7] = [
-    [230, 159, 0],
-    [86, 180, 233],
-    [0, 158, 115],
-    [240, 228, 66],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-];
 
 impl Workspace {
     /// The label map of the active series, if its panel is open.

@@ -3,12 +3,14 @@
 //! The page downloads weights by this list alone: name, size and hash are checked before a byte of a model
 //! is interpreted, so the types live here, their rules beside them (`check`), and both ends run the same.
 
+mod bare;
 mod check;
 mod input;
 mod output;
 #[cfg(test)]
 mod tests;
 
+pub use bare::{ASSUMED, label_colour};
 pub use input::{Alignment, Fit, Geometry, Input, Intensity, Interpolation, Layout, Size};
 pub use output::{Code, Label, Output, OutputKind, Post};
 use serde::{Deserialize, Serialize};

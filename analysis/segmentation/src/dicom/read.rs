@@ -3,6 +3,7 @@
 //! Frames are laid into a volume of their own first, from nothing but their positions, and that is brought onto
 //! the image's grid: a file that leaves empty frames out, counts backwards or covers a part ends at its place.
 
+use contract::models::label_colour;
 use dicom_core::Tag;
 use dicom_core::value::Value;
 use dicom_dictionary_std::tags;
@@ -15,7 +16,7 @@ use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit};
 
 use super::colour::rgb_from_lab;
 use super::{BINARY, LABEL_MAP, SegError, TISSUE, TRACKING};
-use crate::labels::{Label, LabelError, LabelVolume, colour_of};
+use crate::labels::{Label, LabelError, LabelVolume};
 use crate::resample;
 
 /// How far a frame may lie from its place in a regular stack, as a part of the distance of two planes.
@@ -177,7 +178,7 @@ fn segments(object: &InMemDicomObject) -> Result<(Vec<Label>, Numbers), SegError
         let lab = numbers(item, tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE);
         label.colour = match lab.as_slice() {
             [l, a, b] => rgb_from_lab([*l as u16, *a as u16, *b as u16]),
-            _ => colour_of(((segment - 1) % 255) as u8 + 1),
+            _ => label_colour(((segment - 1) % 255) as u8 + 1),
         };
         label.code = code(item);
         found.push((segment, kept.filter(|id| *id != 0), label));

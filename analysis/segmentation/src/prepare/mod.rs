@@ -101,15 +101,28 @@ pub fn grid(volume: &Volume, time_index: u32, input: &Input) -> Result<Grid, Pre
 
 /// Samples `volume` on the model's grid and brings its values where the model wants them.
 pub fn prepare(volume: &Volume, time_index: u32, input: &Input) -> Result<Prepared, PrepareError> {
-    let grid = grid(volume, time_index, input)?;
+    prepare_on(grid(volume, time_index, input)?, volume, time_index, input)
+}
+
+/// As [`prepare`], on the grid that [`grid`] found: looking for the head in a volume is done once.
+pub fn prepare_on(
+    grid: Grid,
+    volume: &Volume,
+    time_index: u32,
+    input: &Input,
+) -> Result<Prepared, PrepareError> {
     let mut sampled = sample::sample(volume, time_index, &grid, input.geometry.interpolation)?;
     intensity::apply(&mut sampled, &input.intensity);
+    Ok(Prepared { tensor: sampled.values, shape: shape(&grid, input), grid })
+}
+
+/// Of the tensor for a grid: one case, one channel, then the axes of space, slowest first.
+pub fn shape(grid: &Grid, input: &Input) -> Vec<usize> {
     let [columns, rows, depth] = grid.dims().map(|n| n as usize);
-    let shape = match input.layout {
+    match input.layout {
         Layout::Ncdhw => vec![1, 1, depth, rows, columns],
         Layout::Nchw => vec![1, 1, rows, columns],
-    };
-    Ok(Prepared { tensor: sampled.values, shape, grid })
+    }
 }
 
 /// Letters for `Geometry::orientation` that leave a volume as it is, its first index slowest: the order in which
