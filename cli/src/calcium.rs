@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use ::calcium::risk::Person;
 use ::calcium::{Assignment, Input, PercentileTable, Reading, Report, Request, Session, voxels_sha256};
-use imaging::disk::{DiskFile, files_under};
-use imaging::limits::Limits;
-use imaging::{Catalog, Series, Volume, read_study};
+use imaging::{Series, Volume};
 use serde::{Deserialize as _, Serialize};
+
+use crate::backend::Backend;
+use crate::study::{self, Overlay, labels_on};
 
 /// What to score and how.
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ pub struct Args {
     percentiles: Option<PathBuf>,
     /// Where to compute.
     #[arg(long, value_enum, default_value = "auto")]
-    backend: backend::Backend,
+    backend: Backend,
     /// Also write the report as PDF.
     #[arg(long, value_name = "F")]
     pdf: Option<PathBuf>,
@@ -75,38 +76,18 @@ pub struct Args {
 /// Why there is no score.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A path that is not there.
-    #[error("cannot read the given paths: {0}")]
-    Paths(#[source] std::io::Error),
-    /// No series at all.
-    #[error("The paths hold no series with a picture. {0} files were refused; `isocenter inspect` says why.")]
-    Nothing(usize),
-    /// Several series.
-    #[error("The paths hold {} series that can be scored; choose one with --series N:\n{}", .0.len(), .0.join("\n"))]
-    Several(Vec<String>),
-    /// `--series` beyond the list.
-    #[error("There is no series {0}: the paths hold {1}.")]
-    NoSuchSeries(usize, usize),
+    /// See [`study::Error`].
+    #[error(transparent)]
+    Study(#[from] study::Error),
     /// `--session`
     #[error("The session cannot be used: {0}")]
     Session(String),
-    /// See [`imaging::LoadError`].
-    #[error(transparent)]
-    Load(#[from] imaging::LoadError),
     /// See [`calcium::Error`].
     #[error(transparent)]
     Calcium(#[from] ::calcium::Error),
     /// See [`backend::Error`].
     #[error(transparent)]
     Backend(#[from] backend::Error),
-    /// A mask or map that cannot be used.
-    #[error("The {what} cannot be used: {why}")]
-    Map {
-        /// Mask or vessel map.
-        what: &'static str,
-        /// In words.
-        why: String,
-    },
     /// The description of a person.
     #[error("The description of the person cannot be used: {0}")]
     Person(String),
@@ -149,9 +130,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let percentiles: Option<PercentileTable> =
         args.percentiles.as_deref().map(|p| from_json(p, Error::Percentiles)).transpose()?;
     let began = Instant::now();
-    let mut catalog = open(&args.paths)?;
-    let index = choose(&catalog, args.series)?;
-    let (volume, mut warnings) = load(&mut catalog, index)?;
+    let mut catalog = study::open(&args.paths)?;
+    let index = study::choose(&catalog, args.series, meant)?;
+    let (volume, mut warnings) = study::load(&mut catalog, index)?;
     let series = &catalog.series[index];
     let mut notes = Vec::new();
     let region = args.mask.as_deref().map(|p| labels(p, "mask", &volume, &mut notes)).transpose()?;
@@ -204,126 +185,17 @@ fn from_json<T: serde::de::DeserializeOwned>(path: &Path, fail: fn(String) -> Er
     serde_json::from_str(&text).map_err(|e| fail(e.to_string()))
 }
 
-fn open(paths: &[PathBuf]) -> Result<Catalog<DiskFile>, Error> {
-    Ok(read_study(files_under(paths).map_err(Error::Paths)?, &Limits::default()))
+/// A localizer or another modality beside the scan is no second scan.
+fn meant(series: &Series) -> bool {
+    let localizer = series.acquisition.image_type.iter().any(|t| t == "LOCALIZER");
+    (series.modality == "CT" || series.modality == "NIfTI") && !localizer && !series.colour
 }
 
-/// The series to score: the one that was asked for, or the only one that could be meant.
-fn choose(catalog: &Catalog<DiskFile>, asked: Option<usize>) -> Result<usize, Error> {
-    let shown: Vec<usize> = (0..catalog.series.len()).filter(|i| catalog.series[*i].displayable).collect();
-    if let Some(n) = asked {
-        let place = n.checked_sub(1).and_then(|i| shown.get(i));
-        return place.copied().ok_or(Error::NoSuchSeries(n, shown.len()));
-    }
-    // A localizer or another modality beside the scan is no second scan.
-    let meant = |s: &Series| {
-        let localizer = s.acquisition.image_type.iter().any(|t| t == "LOCALIZER");
-        (s.modality == "CT" || s.modality == "NIfTI") && !localizer && !s.colour
-    };
-    let scans: Vec<usize> = shown.iter().copied().filter(|i| meant(&catalog.series[*i])).collect();
-    match (scans.as_slice(), shown.as_slice()) {
-        ([one], _) | ([], [one, ..]) => Ok(*one),
-        ([], []) => Err(Error::Nothing(catalog.ledger.refused().count())),
-        (several, _) => Err(Error::Several(several.iter().map(|i| describe(catalog, *i, &shown)).collect())),
-    }
-}
-
-fn describe(catalog: &Catalog<DiskFile>, index: usize, shown: &[usize]) -> String {
-    let s = &catalog.series[index];
-    let number = shown.iter().position(|i| *i == index).map_or(0, |i| i + 1);
-    let [x, y, z] = s.dims;
-    format!("  {number}: {} {x} x {y} x {z}, series number {}", s.modality, s.number.unwrap_or(0))
-}
-
-/// The volume with everything that reading had to say.
-fn load(catalog: &mut Catalog<DiskFile>, index: usize) -> Result<(Volume, Vec<String>), Error> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut loader = catalog.loader(index)?;
-    let result = loader.load_rest(threads);
-    catalog.refuse(loader.failures());
-    result?;
-    let series = &catalog.series[index];
-    let mut warnings: Vec<String> = catalog.warnings.clone();
-    warnings.extend(series.warnings.iter().chain(loader.warnings()).cloned());
-    let refused = catalog.ledger.refused().count();
-    if refused > 0 {
-        warnings.push(format!("{refused} files were refused; `isocenter inspect` says why."));
-    }
-    Ok((loader.finish(), warnings))
-}
-
-/// A NIfTI of labels, on the voxels of the series.
+/// A label map on the voxels of the series; how it was laid over them goes to the notes.
 fn labels(path: &Path, what: &'static str, on: &Volume, notes: &mut Vec<String>) -> Result<Vec<u8>, Error> {
-    let mut catalog = open(&[path.to_owned()])?;
-    let index = choose(&catalog, None)?;
-    let (volume, _) = load(&mut catalog, index)?;
-    let label = |i: usize| {
-        let value = volume.voxels.get(i).map_or(0.0, |v| volume.rescale.apply(v));
-        // A fraction or a large label is still not 0.
-        if value == 0.0 || value.is_nan() { 0 } else { value.round().clamp(1.0, 255.0) as u8 }
-    };
-    let n = volume.grid.voxel_count();
-    let same_size = volume.grid.dims() == on.grid.dims();
-    let apart_mm = apart_mm(&volume, on);
-    let voxel_mm = on.grid.spacing().into_iter().fold(f64::INFINITY, f64::min);
-    // Files round positions differently; a shift by half a voxel is another grid.
-    if same_size && apart_mm <= 0.5 * voxel_mm {
-        return Ok((0..n).map(label).collect());
-    }
-    // A label for the centre of each voxel, if the map has one for nearly all of them: other programs turn
-    // and flip axes, and the world says where each voxel lies.
-    let [columns, rows, slices] = on.grid.dims();
-    let from_voxel = volume.grid.voxel_from_world() * on.grid.world_from_voxel();
-    let inside = volume.grid.dims().map(f64::from);
-    let mut out = Vec::with_capacity(on.grid.voxel_count());
-    let mut outside = 0;
-    for z in 0..slices {
-        for y in 0..rows {
-            for x in 0..columns {
-                let p = from_voxel.transform_point3([x, y, z].map(f64::from).into()).to_array();
-                let at = p.map(|v| (v + 0.5).floor());
-                if at.iter().zip(inside).all(|(v, n)| *v >= 0.0 && *v < n) {
-                    out.push(label(volume.index(at.map(|v| v as u32), 0)));
-                } else {
-                    outside += 1;
-                    out.push(0);
-                }
-            }
-        }
-    }
-    if outside * 100 <= out.len() {
-        notes.push(format!("The {what} lies on another grid; each voxel takes the nearest label."));
-        return Ok(out);
-    }
-    if same_size && unplaced(&volume) {
-        notes.push(format!("The {what} says nothing about its place; it is taken voxel by voxel."));
-        return Ok((0..n).map(label).collect());
-    }
-    let why = format!(
-        "its grid lies elsewhere: {:?} voxels against {:?}, a corner is {apart_mm:.1} mm away. Resample it to the series.",
-        volume.grid.dims(),
-        on.grid.dims()
-    );
-    Err(Error::Map { what, why })
-}
-
-/// The largest distance between corners of equal index.
-fn apart_mm(a: &Volume, b: &Volume) -> f64 {
-    let last = b.grid.dims().map(|n| f64::from(n - 1));
-    let distances = (0..8u8).map(|corner| {
-        let at = std::array::from_fn(|i| if corner >> i & 1 == 1 { last[i] } else { 0.0 });
-        let [a, b] = [a, b].map(|v| v.grid.world_from_voxel().transform_point3(at.into()));
-        a.distance(b)
-    });
-    distances.fold(0.0, f64::max)
-}
-
-/// A scaled identity at the origin is what programs write that know no place.
-fn unplaced(volume: &Volume) -> bool {
-    let placed = volume.grid.world_from_voxel();
-    let m = placed.matrix3.to_cols_array_2d();
-    let off_axis = (0..3).flat_map(|i| (0..3).map(move |j| (i, j))).filter(|(i, j)| i != j);
-    placed.translation.length() < 1e-6 && off_axis.map(|(i, j)| m[i][j].abs()).fold(0.0, f64::max) < 1e-9
+    let Overlay { labels, note } = labels_on(path, what, on)?;
+    notes.extend(note);
+    Ok(labels)
 }
 
 fn print(output: Output, json: bool) -> Result<(), Error> {

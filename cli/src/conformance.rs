@@ -11,7 +11,8 @@ use inference::Exec;
 use inference::conformance::{Case, Verdict, judge};
 use serde::Serialize;
 
-use crate::infer::{Backend, BackendError, Executor, choose};
+use crate::backend::Backend;
+use crate::infer::{BackendError, Executor, choose};
 
 /// Which tests, and where they run.
 #[derive(Debug, clap::Args)]

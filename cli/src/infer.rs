@@ -16,7 +16,9 @@ use inference::graph::LoadError;
 use inference::{Exec, Graph, HostOnly, Limits, Session, Tensor, npy};
 use serde::Serialize;
 
-pub use backend::{Backend, Error as BackendError, Executor, choose};
+use crate::backend::Backend;
+
+pub use backend::{Error as BackendError, Executor, choose};
 
 /// What to run, on what, where.
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 //! One file per subcommand; this one knows their names and turns their errors into exit codes: 2 for bad
 //! input, 1 for a failure.
 
+mod backend;
 mod calcium;
 mod conformance;
 mod infer;
@@ -10,6 +11,7 @@ mod inspect;
 mod perfusion;
 mod segment;
 mod serve;
+mod study;
 
 use std::process::ExitCode;
 
@@ -41,56 +43,25 @@ enum Command {
     Serve(serve::Args),
 }
 
+/// 2 where other arguments would help, 1 where they would not.
+fn ended<E: std::fmt::Display>(result: Result<(), E>, bad_input: impl Fn(&E) -> bool) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(if bad_input(&error) { 2 } else { 1 })
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Calcium(args) => match calcium::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(if error.bad_input() { 2 } else { 1 })
-            }
-        },
-        Command::Inspect(args) => match inspect::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(if error.bad_input() { 2 } else { 1 })
-            }
-        },
-        Command::Infer(args) => match infer::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(if error.bad_input() { 2 } else { 1 })
-            }
-        },
-        Command::OnnxConformance(args) => match conformance::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(if error.bad_input() { 2 } else { 1 })
-            }
-        },
-        Command::Perfusion(args) => match perfusion::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(if error.bad_input() { 2 } else { 1 })
-            }
-        },
-        Command::Segment(args) => match segment::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::from(if error.bad_input() { 2 } else { 1 })
-            }
-        },
-        Command::Serve(args) => match serve::run(args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Calcium(args) => ended(calcium::run(&args), calcium::Error::bad_input),
+        Command::Infer(args) => ended(infer::run(&args), infer::Error::bad_input),
+        Command::Inspect(args) => ended(inspect::run(&args), inspect::Error::bad_input),
+        Command::OnnxConformance(args) => ended(conformance::run(&args), conformance::Error::bad_input),
+        Command::Perfusion(args) => ended(perfusion::run(&args), perfusion::Error::bad_input),
+        Command::Segment(args) => ended(segment::run(&args), segment::Error::bad_input),
+        Command::Serve(args) => ended(serve::run(args), |_| false),
     }
 }

@@ -14,18 +14,9 @@ pub use arguments::Args;
 /// Why there are no maps.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A path that is not there.
-    #[error("cannot read the given paths: {0}")]
-    Paths(#[source] std::io::Error),
-    /// No series at all.
-    #[error("The paths hold no series with a picture. {0} files were refused; `isocenter inspect` says why.")]
-    Nothing(usize),
-    /// Several series.
-    #[error("The paths hold {} series that could be meant; choose one with --series N:\n{}", .0.len(), .0.join("\n"))]
-    Several(Vec<String>),
-    /// `--series` beyond the list.
-    #[error("There is no series {0}: the paths hold {1}.")]
-    NoSuchSeries(usize, usize),
+    /// See [`study::Error`].
+    #[error(transparent)]
+    Study(#[from] crate::study::Error),
     /// `--session`
     #[error("The session cannot be used: {0}")]
     Session(String),
@@ -39,12 +30,6 @@ pub enum Error {
         /// In words.
         why: String,
     },
-    /// `--mask`
-    #[error("The mask cannot be used: {0}")]
-    Mask(String),
-    /// See [`imaging::LoadError`].
-    #[error(transparent)]
-    Load(#[from] imaging::LoadError),
     /// See [`perfusion::Error`].
     #[error(transparent)]
     Perfusion(#[from] ::perfusion::Error),
@@ -68,7 +53,7 @@ impl Error {
 
 /// Computes, writes and prints.
 pub fn run(args: &Args) -> Result<(), Error> {
-    if args.backend == arguments::Backend::Gpu {
+    if args.backend == crate::backend::Backend::Gpu {
         return Err(Error::NoGpu);
     }
     let session = args.session()?;

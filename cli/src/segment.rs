@@ -8,10 +8,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use contract::models::Model;
-use imaging::disk::{DiskFile, files_under};
-use imaging::limits::Limits;
-use imaging::{Catalog, Volume, read_study};
+use contract::models::{ASSUMED, Model};
+use imaging::disk::DiskFile;
+use imaging::{Catalog, Volume};
 use inference::{Exec, Session};
 use segmentation::dicom::{self, Kind, Maker, Moment, SegError, SourceSeries};
 use segmentation::nifti::{self, NiftiLabelError};
@@ -19,7 +18,9 @@ use segmentation::run::{self, SegmentError, Segmented};
 use segmentation::{Label, LabelError, LabelStatistics, LabelVolume, csv, statistics};
 use serde::Serialize;
 
-use crate::infer::{Backend, BackendError, Executor, choose};
+use crate::backend::Backend;
+use crate::infer::{BackendError, Executor, choose};
+use crate::study;
 
 /// What to segment, with what.
 #[derive(Debug, clap::Args)]
@@ -70,24 +71,12 @@ pub enum Seg {
 /// Why there are no labels.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// See [`study::Error`].
+    #[error(transparent)]
+    Study(#[from] study::Error),
     /// See [`card::Error`].
     #[error(transparent)]
     Model(#[from] card::Error),
-    /// A path that is not there.
-    #[error("cannot read the given paths: {0}")]
-    Paths(#[source] std::io::Error),
-    /// No series at all.
-    #[error("The paths hold no series with a picture. {0} files were refused; `isocenter inspect` says why.")]
-    Nothing(usize),
-    /// Several series.
-    #[error("The paths hold {} series; choose one with --series N:\n{}", .0.len(), .0.join("\n"))]
-    Several(Vec<String>),
-    /// `--series` beyond the list.
-    #[error("There is no series {0}: the paths hold {1}.")]
-    NoSuchSeries(usize, usize),
-    /// See [`imaging::LoadError`].
-    #[error(transparent)]
-    Load(#[from] imaging::LoadError),
     /// See [`BackendError`].
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -149,18 +138,19 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let folders: Vec<PathBuf> = args.models.iter().chain([&args.bundled_models]).cloned().collect();
     let found = card::find(&args.model, args.variant.as_deref(), &folders)?;
     let graph = run::load(&found.bytes)?;
-    let catalog = read_study(files_under(&args.paths).map_err(Error::Paths)?, &Limits::default());
-    let index = series(&catalog, args.series)?;
-    let volume = load(&catalog, index)?;
-    let mut warnings = catalog.series[index].warnings.clone();
+    let mut catalog = study::open(&args.paths)?;
+    let index = study::choose(&catalog, args.series, |_| true)?;
+    let (volume, mut warnings) = study::load(&mut catalog, index)?;
     let model = match found.card {
         Some(model) => {
             warnings.extend(other_modality(&model, &catalog.series[index].modality));
             model
         }
         None => {
-            warnings.push(card::ASSUMED.to_owned());
-            card::assumed(&graph, &volume)?
+            warnings.push(ASSUMED.to_owned());
+            let mut model = Model::bare(&found.title, found.bytes.len() as u64);
+            run::complete(&mut model, &graph, &volume)?;
+            model
         }
     };
     let read_ms = began.elapsed().as_secs_f64() * 1e3;
@@ -183,7 +173,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         }
     };
     // A bare file describes 255 labels; those that are not there are no result.
-    let shown = measured.into_iter().filter(|s| s.voxels > 0 || model.output.labels.len() < 255);
+    let shown = measured.into_iter().filter(|s| s.voxels > 0 || !model.is_bare());
     let summary = Summary {
         model: found.title,
         model_sha256: found.sha256,
@@ -196,36 +186,6 @@ pub fn run(args: &Args) -> Result<(), Error> {
         warnings,
     };
     print(&summary, args.json)
-}
-
-fn series(catalog: &Catalog<DiskFile>, wanted: Option<usize>) -> Result<usize, Error> {
-    let shown: Vec<usize> = (0..catalog.series.len()).filter(|i| catalog.series[*i].displayable).collect();
-    match (wanted, shown.as_slice()) {
-        (_, []) => Err(Error::Nothing(catalog.ledger.refused().count())),
-        (Some(number), _) => {
-            let at = number.checked_sub(1).and_then(|at| shown.get(at));
-            at.copied().ok_or(Error::NoSuchSeries(number, shown.len()))
-        }
-        (None, [only]) => Ok(*only),
-        (None, several) => Err(Error::Several(
-            several
-                .iter()
-                .enumerate()
-                .map(|(at, index)| {
-                    let series = &catalog.series[*index];
-                    let [x, y, z] = series.dims;
-                    format!("{}: {} {} ({x} x {y} x {z})", at + 1, series.modality, series.description)
-                })
-                .collect(),
-        )),
-    }
-}
-
-fn load(catalog: &Catalog<DiskFile>, index: usize) -> Result<Volume, Error> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut loader = catalog.loader(index)?;
-    loader.load_rest(threads)?;
-    Ok(loader.finish())
 }
 
 /// A NIfTI file names no modality, so nothing can be said of it.

@@ -7,16 +7,7 @@ use calcium::gpu::{self, Scorer};
 use calcium::{Input, Reading, Report, Request};
 use gpu_kernels::{Gpu, GpuError};
 
-/// What the user asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Backend {
-    /// A GPU, if there is one and it is not played by the CPU.
-    Auto,
-    /// Any GPU, also one that the CPU plays.
-    Gpu,
-    /// The CPU.
-    Cpu,
-}
+use crate::backend::Backend;
 
 /// Why there is no score.
 #[derive(Debug, thiserror::Error)]

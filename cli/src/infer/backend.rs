@@ -5,16 +5,7 @@
 use inference::HostOnly;
 use inference::gpu::{Gpu, GpuExec, GpuFault};
 
-/// What the user asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Backend {
-    /// A GPU, if there is one and it is not played by the CPU.
-    Auto,
-    /// Any GPU, also one that the CPU plays.
-    Gpu,
-    /// The CPU.
-    Cpu,
-}
+use crate::backend::Backend;
 
 /// Why there is nothing to run on.
 #[derive(Debug, thiserror::Error)]

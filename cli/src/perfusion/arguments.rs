@@ -8,6 +8,7 @@ use perfusion::{AutoAif, MaskWish, Matrix, Method, Motion, Session, Signal, Sour
 use serde::Deserialize as _;
 
 use super::Error;
+use crate::backend::Backend;
 
 /// What to compute and how.
 #[derive(Debug, clap::Args)]
@@ -111,17 +112,6 @@ pub struct Args {
     /// Print JSON; without it, a short summary.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What the user asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Backend {
-    /// A GPU, if there is one and it is not played by the CPU.
-    Auto,
-    /// Any GPU.
-    Gpu,
-    /// The CPU.
-    Cpu,
 }
 
 /// A word of the contract: the names that sessions have.

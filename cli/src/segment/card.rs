@@ -5,14 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use contract::models::{
-    Alignment, CARD_FILE, Card, Fit, Geometry, Input, Intensity, Interpolation, Label, Layout, Licence,
-    Model, Output, OutputKind, Precision, Size, Task, Variant,
-};
-use imaging::Volume;
-use inference::Graph;
-use inference::graph::Dim;
-use segmentation::labels::colour_of;
+use contract::models::{CARD_FILE, Model, Task, Variant};
 use sha2::{Digest as _, Sha256};
 
 /// Why there is no model.
@@ -58,9 +51,6 @@ pub enum Error {
     /// No such precision.
     #[error("{0} comes as {1}: choose one of these with --variant")]
     Variant(String, String),
-    /// A bare file whose input is no volume.
-    #[error("the model's inputs are {0}: without a card only a model with one volume as input can be run")]
-    Inputs(String),
 }
 
 /// A model and the bytes of its file.
@@ -156,82 +146,4 @@ fn hashed(path: &Path) -> Result<(Vec<u8>, String), Error> {
     let bytes = std::fs::read(path).map_err(|error| Error::File { path: path.into(), error })?;
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((bytes, sha256))
-}
-
-/// What is assumed of a file without a card.
-pub const ASSUMED: &str = "The model has no card: the image was taken on its own grid, indexed as nibabel does, with \
-     its smallest value as 0 and its largest as 1; labels have numbers instead of names.";
-
-/// A card for a bare file and one image. See [`ASSUMED`].
-pub fn assumed(graph: &Graph, volume: &Volume) -> Result<Model, Error> {
-    let described = || {
-        let one = |input: &inference::graph::Input| format!("{} {:?}", input.name, input.shape);
-        graph.inputs.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
-    let [input] = graph.inputs.as_slice() else { return Err(Error::Inputs(described())) };
-    let size = match input.shape.as_deref() {
-        None => Size::MultipleOf([1; 3]),
-        Some([_, channels, space @ ..]) if space.len() == 3 && !matches!(channels, Dim::Fixed(2..)) => {
-            match space {
-                [Dim::Fixed(d), Dim::Fixed(h), Dim::Fixed(w)] => {
-                    Size::Fixed([*d as u32, *h as u32, *w as u32])
-                }
-                _ => Size::MultipleOf([1; 3]),
-            }
-        }
-        Some(_) => return Err(Error::Inputs(described())),
-    };
-    let labels = (1..=255u8).map(|id| Label {
-        index: u16::from(id),
-        name: format!("Label {id}"),
-        colour: colour_of(id),
-        code: None,
-    });
-    let unknown = || "not stated".to_owned();
-    Ok(Model {
-        name: "model".into(),
-        version: "0".into(),
-        title: "model without a card".into(),
-        task: Task::Segmentation,
-        modalities: Vec::new(),
-        variants: vec![Variant {
-            precision: Precision::Fp32,
-            file: "model.onnx".into(),
-            sha256: "0".repeat(64),
-            size_bytes: 1,
-            opset: u32::try_from(graph.opset).unwrap_or(0),
-            operators: vec!["Identity".into()],
-        }],
-        input: Input {
-            name: input.name.clone(),
-            layout: Layout::Ncdhw,
-            channels: 1,
-            geometry: Geometry {
-                orientation: segmentation::prepare::index_order(&volume.grid),
-                alignment: Alignment::Closest,
-                spacing_mm: None,
-                size,
-                fit: Fit::PadOrCrop,
-                interpolation: Interpolation::Linear,
-                crop_above: None,
-                crop_margin: 0.0,
-            },
-            intensity: vec![Intensity::Range { low: None, high: None, clip: false }],
-        },
-        output: Output {
-            name: graph.outputs.first().map_or_else(String::new, |(name, _)| name.clone()),
-            kind: OutputKind::Logits,
-            labels: labels.collect(),
-            post: Vec::new(),
-        },
-        licence: Licence { spdx: unknown(), copyright: unknown(), file: String::new() },
-        card: Card {
-            source: unknown(),
-            conversion: unknown(),
-            intended_use: unknown(),
-            limitations: unknown(),
-            training_data: unknown(),
-            quality: Vec::new(),
-        },
-    })
 }
