@@ -259,6 +259,28 @@ pub struct Midline {
     pub angle_rad: f64,
 }
 
+impl Midline {
+    /// Signed distance of a place from it, in voxels; below 0 on the side of the first column.
+    pub fn side(&self, [x, y]: [f64; 2]) -> f64 {
+        let (sin, cos) = self.angle_rad.sin_cos();
+        cos * (x - self.at[0]) + sin * (y - self.at[1])
+    }
+
+    /// The place on the other side.
+    pub fn mirrored(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        let (sin, cos) = self.angle_rad.sin_cos();
+        let d = 2.0 * self.side([x, y]);
+        [x - d * cos, y - d * sin]
+    }
+
+    /// Turned about its point, and moved along its normal by so many voxels.
+    pub fn adjusted(&self, turn_rad: f64, shift: f64) -> Self {
+        let (sin, cos) = self.angle_rad.sin_cos();
+        let at = [self.at[0] + shift * cos, self.at[1] + shift * sin];
+        Self { at, angle_rad: self.angle_rad + turn_rad }
+    }
+}
+
 impl Default for Session {
     fn default() -> Self {
         Self {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use e2e::{Bench, Key, Options};
+use e2e::{Bench, Button, Key, Options};
 use flate2::read::GzDecoder;
 use phantom::perfusion::{self as truth, ORIGIN_MM, PIXEL_MM, SIZE, SLICE_MM, SLICES};
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit, Plane, View, Viewport};
@@ -257,5 +257,53 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
     answered(&b, 2);
     let again: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
     assert_eq!(again["session"], report["session"]);
+    b.expect_calm().unwrap();
+}
+
+#[test]
+fn a_region_in_the_core_is_compared_with_the_healthy_side() {
+    let b = Bench::start(Options::default()).unwrap();
+    open_sample(&b, "cpu");
+    b.driver()
+        .run("document.querySelector(arguments[0]).open = true", &[Bench::id("perfusion-sides").into()])
+        .unwrap();
+    b.settle().unwrap();
+    assert_eq!(b.count("side-row").unwrap(), 0);
+    let line = "return document.querySelectorAll('[data-testid=flow-marks] .flow-line').length";
+    assert_eq!(b.driver().run(line, &[]).unwrap(), json!(4), "the midline on each of the four maps");
+    // A rectangle within the core: its middle lies 48 mm to the left of the midline, 12 mm behind the centre.
+    b.keys(&[Key::Char('b')]).unwrap();
+    let z = SLICES / 2;
+    let corner = |x: f64, y: f64| {
+        let world = DVec3::new(x, y, ORIGIN_MM[2] + SLICE_MM * f64::from(z));
+        on_page(&b, "panel-cbf", grid().voxel_at(world).unwrap())
+    };
+    b.drag(Button::Left, corner(44.0, 6.0), corner(52.0, 18.0)).unwrap();
+    let id = Bench::id("side-row");
+    let rows = format!("document.querySelectorAll('{id}').length === 5");
+    b.wait_for("five maps compared", Duration::from_secs(10), &rows).unwrap();
+    let side = |map: &str, which: &str| {
+        let read = format!("return Number(document.querySelector('{id}[data-map={map}]').dataset.{which})");
+        b.driver().run(&read, &[]).unwrap().as_f64().unwrap()
+    };
+    let core = truth::REGIONS.iter().find(|r| r.name == "core").unwrap();
+    let white = truth::REGIONS.iter().find(|r| r.name == "white_matter").unwrap();
+    // The mirror image lies in white matter: twice as much blood at least, four times the flow.
+    let (here, there) = (side("cbv", "region"), side("cbv", "mirror"));
+    assert!((here - core.cbv).abs() < 0.35 * core.cbv, "CBV {here} for {}", core.cbv);
+    assert!((there - white.cbv).abs() < 0.35 * white.cbv, "CBV {there} for {}", white.cbv);
+    assert!(side("cbf", "region") < 0.5 * side("cbf", "mirror"));
+    assert!(side("tmax", "region") > side("tmax", "mirror") + 3.0);
+    // Turned by the reader, the mirror image is elsewhere and so is its mean; undone, it is the same again.
+    let click = |button: &str, answers: u32| {
+        b.click(button).unwrap();
+        answered(&b, answers);
+        b.settle().unwrap();
+    };
+    click("midline-east", 2);
+    assert_ne!(side("cbv", "mirror"), there, "the line was moved");
+    assert_eq!(side("cbv", "region"), here);
+    click("midline-auto", 3);
+    assert_eq!(side("cbv", "mirror"), there);
     b.expect_calm().unwrap();
 }

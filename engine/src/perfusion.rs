@@ -8,7 +8,9 @@ use contract::perfusion::Session;
 use imaging::{NiftiVoxels, Series, Volume, Voxels, nifti_bytes};
 use perfusion::{Analysis, Check, Class, Input, Kind, RegionReport, Report, Rigid, Stage};
 use protocol::SeriesId;
-use protocol::perfusion::{Check as Told, Findings, Map, Motion, Offer, Region, Step, Suggestion, Vessel};
+use protocol::perfusion::{
+    Check as Told, Findings, Map, Motion, Offer, Region, Sides, Step, Suggestion, Vessel,
+};
 use scene::{DVec3, VoiFunction, Window};
 
 use crate::session::Computed;
@@ -168,6 +170,17 @@ pub fn volumes(source: SeriesId, volume: &Volume, analysis: &Analysis) -> Vec<Co
         .collect()
 }
 
+/// A region against its mirror image; nothing where either has no voxel that was computed.
+pub fn sides(report: &Report, analysis: &Analysis, region: &[u32], volume: &Volume) -> Vec<Sides> {
+    let dims = volume.grid.dims().map(|n| n as usize);
+    let compared = analysis.maps().and_then(|maps| perfusion::compare(maps, region, &report.midline, dims));
+    let told = |s: perfusion::Sides| {
+        let perfusion::Sides { map, region, mirror, ratio, difference, .. } = s;
+        Some(Sides { map: Map::parse(map)?, region, mirror, ratio, difference })
+    };
+    compared.unwrap_or_default().into_iter().filter_map(told).collect()
+}
+
 /// What the page shows of a report. Its maps are entered by who holds them.
 pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findings {
     let world = |voxel: &[u32; 3]| {
@@ -209,6 +222,7 @@ pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findin
         mismatch_ml: report.volumes_ml.mismatch,
         mismatch_ratio: report.volumes_ml.mismatch_ratio,
         intensity_ratio: report.volumes_ml.hypoperfusion_intensity_ratio,
+        midline: Some(report.midline),
         quality: report.quality.iter().map(told).collect(),
         warnings: report.warnings.clone(),
         backend: report.backend.to_uppercase(),

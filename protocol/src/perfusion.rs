@@ -4,7 +4,7 @@
 //! keeps what each stage came to. So another artery is the same message with another session, and the worker computes
 //! what that changes and nothing else. The maps themselves are series that the worker holds: see [`crate::Derived`].
 
-use contract::perfusion::Session;
+use contract::perfusion::{Midline, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::SeriesId;
@@ -227,6 +227,8 @@ pub struct Findings {
     pub mismatch_ratio: Option<f64>,
     /// Tmax > 10 s over Tmax > 6 s.
     pub intensity_ratio: Option<f64>,
+    /// Where the hemispheres part, as found or as the reader put it.
+    pub midline: Option<Midline>,
     pub quality: Vec<Check>,
     /// Everything that decides about the maps, as lines of name and value.
     pub settings: Vec<(String, String)>,
@@ -253,6 +255,23 @@ pub struct Curve {
     pub values: Vec<f64>,
     /// What each map says there.
     pub maps: Vec<(Map, f64)>,
+    /// Of a region: itself against its mirror image about the midline.
+    #[serde(default)]
+    pub sides: Vec<Sides>,
+}
+
+/// A map in a region and in its mirror image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sides {
+    pub map: Map,
+    /// Mean in the region.
+    pub region: f64,
+    /// Mean in its mirror image.
+    pub mirror: f64,
+    /// Region over mirror; `None` where that is 0.
+    pub ratio: Option<f64>,
+    /// Region less mirror.
+    pub difference: f64,
 }
 
 /// File formats.

@@ -8,20 +8,20 @@ use serde::Serialize;
 
 use crate::maps::{Map, Maps};
 
+/// Column and row of a voxel.
+fn place(voxel: u32, dims: [usize; 3]) -> [f64; 2] {
+    [(voxel as usize % dims[0]) as f64, (voxel as usize / dims[0] % dims[1]) as f64]
+}
+
 /// Signed distance of a voxel from the midline, in voxels; below 0 on the side of the first column.
 pub fn side(midline: &Midline, voxel: u32, dims: [usize; 3]) -> f64 {
-    let (x, y) = (voxel as usize % dims[0], voxel as usize / dims[0] % dims[1]);
-    let (sin, cos) = midline.angle_rad.sin_cos();
-    cos * (x as f64 - midline.at[0]) + sin * (y as f64 - midline.at[1])
+    midline.side(place(voxel, dims))
 }
 
 /// The voxel on the other side; `None` outside of the slice.
 pub fn mirrored(midline: &Midline, voxel: u32, dims: [usize; 3]) -> Option<u32> {
-    let (x, y) = (voxel as usize % dims[0], voxel as usize / dims[0] % dims[1]);
     let z = voxel as usize / (dims[0] * dims[1]);
-    let (sin, cos) = midline.angle_rad.sin_cos();
-    let d = 2.0 * side(midline, voxel, dims);
-    let (u, v) = ((x as f64 - d * cos).round(), (y as f64 - d * sin).round());
+    let [u, v] = midline.mirrored(place(voxel, dims)).map(f64::round);
     let inside = u >= 0.0 && v >= 0.0 && u < dims[0] as f64 && v < dims[1] as f64;
     inside.then(|| ((z * dims[1] + v as usize) * dims[0] + u as usize) as u32)
 }
@@ -33,7 +33,7 @@ pub fn midline(voxels: &[u32], dims: [usize; 3]) -> Midline {
         return Midline { at: [(dims[0] as f64 - 1.0) / 2.0, (dims[1] as f64 - 1.0) / 2.0], angle_rad: 0.0 };
     }
     let n = voxels.len() as f64;
-    let place = |v: u32| [(v as usize % dims[0]) as f64, (v as usize / dims[0] % dims[1]) as f64];
+    let place = |v: u32| place(v, dims);
     let centre = [0, 1].map(|i| voxels.iter().map(|v| place(*v)[i]).sum::<f64>() / n);
     let mut inside = vec![false; dims[0] * dims[1] * dims[2]];
     voxels.iter().for_each(|v| inside[*v as usize] = true);

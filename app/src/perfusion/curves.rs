@@ -239,7 +239,7 @@ mod tests {
         let times = [0.0, 1.0, 2.0];
         let aif =
             Vessel { values: vec![0.0, 260.0, 20.0], fit: Some(vec![0.0, 255.0, 25.0]), ..Vessel::default() };
-        let tissue = Curve { values: vec![0.0, 4.0, 8.0], maps: vec![] };
+        let tissue = Curve { values: vec![0.0, 4.0, 8.0], ..Curve::default() };
         let curves = vec![(Role::Pointer, tissue.clone()), (Role::Pin(1), tissue)];
         let d = draw(800.0, &times, &aif, None, "HU", &curves);
         let names: Vec<&str> = d.lines.iter().map(|l| l.name.as_str()).collect();

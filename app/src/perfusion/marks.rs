@@ -1,11 +1,13 @@
-//! Over the picture: where the artery, the vein and the pinned points are.
+//! Over the picture: where the artery, the vein and the pinned points are, the midline, regions on its other side.
 
 use leptos::prelude::*;
-use scene::{DVec2, DVec3};
+use protocol::VolumeInfo;
+use scene::{DVec2, DVec3, Grid};
 
 use super::curves::COLOURS;
 use crate::ctx::Ctx;
-use crate::state::Workspace;
+use crate::state::perfusion::FlowDesk;
+use crate::state::{Workspace, midline};
 use crate::viewer::Shown;
 
 /// A ring with a letter.
@@ -23,9 +25,16 @@ pub fn FlowMarks(shown: Memo<Option<Shown>>) -> impl IntoView {
     let marks = Memo::new(move |_| {
         shown.with(|s| s.as_ref().map(|s| ctx.workspace.with(|w| marks(w, s)))).unwrap_or_default()
     });
+    let lines = Memo::new(move |_| {
+        shown.with(|s| s.as_ref().map(|s| ctx.workspace.with(|w| lines(w, s)))).unwrap_or_default()
+    });
     let view_box = move || shown.with(|s| s.as_ref().map(Shown::view_box));
     view! {
         <svg class="marks" viewBox=view_box preserveAspectRatio="none" aria-hidden="true" data-testid="flow-marks">
+            {move || {
+                let path = |points: &Vec<DVec2>| points.iter().map(|p| format!("{:.1},{:.1}", p.x, p.y)).collect::<Vec<_>>().join(" ");
+                lines.get().iter().map(|points| view! { <polygon class="flow-line" points=path(points) /> }).collect_view()
+            }}
             {move || {
                 marks
                     .get()
@@ -43,18 +52,48 @@ pub fn FlowMarks(shown: Memo<Option<Shown>>) -> impl IntoView {
     }
 }
 
-fn marks(w: &Workspace, s: &Shown) -> Vec<Mark> {
-    let Some(desk) = w.flow() else { return Vec::new() };
-    let Some(volume) = w.volumes.get(&s.panel.series) else { return Vec::new() };
-    if w.root(s.panel.series) != desk.series {
+/// The study on the screen, if this panel shows it.
+fn study<'a>(w: &'a Workspace, s: &Shown) -> Option<(&'a FlowDesk, &'a VolumeInfo)> {
+    let desk = w.flow().filter(|d| w.root(s.panel.series) == d.series)?;
+    Some((desk, w.volumes.get(&s.panel.series)?))
+}
+
+/// From the world to the panel, in pixels of the page.
+fn projection(s: &Shown, grid: &Grid) -> impl Fn(DVec3) -> DVec2 + use<> {
+    let (m, scale) = (s.screen_from_world(grid), s.css_scale());
+    move |at| m.transform_point3(at).truncate() * scale
+}
+
+/// The midline of the slice that is shown, and the regions on it as their mirror images.
+fn lines(w: &Workspace, s: &Shown) -> Vec<Vec<DVec2>> {
+    let Some((desk, volume)) = study(w, s).filter(|(d, _)| d.midline_shown) else { return Vec::new() };
+    let Some(midline) = desk.midline() else { return Vec::new() };
+    let grid = &volume.grid;
+    let normal = s.panel.view.plane.world_from_plane(grid).z_axis;
+    // The line is one of the slices: a plane across them would show a point.
+    let across = grid.world_from_voxel().transform_vector3(DVec3::Z).normalize_or_zero();
+    if normal.dot(across).abs() < 0.999 {
         return Vec::new();
     }
-    let m = s.screen_from_world(&volume.grid);
-    let scale = s.css_scale();
+    let centre = s.panel.view.centre_world;
+    let slice = grid.voxel_from_world().transform_point3(centre).z;
+    let half_mm = 0.5 * s.panel.view.slice_step(grid).max(s.panel.view.slab.thickness) + 1e-6;
+    let regions = w.measurements.get().iter().filter(|m| w.root(m.series) == desk.series);
+    let here = regions
+        .filter_map(|m| m.shape.roi())
+        .filter(|roi| (roi.centre_world - centre).dot(normal).abs() <= half_mm)
+        .map(|roi| midline::mirrored_outline(&midline, grid, &roi));
+    let line = midline::ends(&midline, grid, slice).map(|ends| ends.to_vec());
+    let project = projection(s, grid);
+    line.into_iter().chain(here).map(|points| points.into_iter().map(&project).collect()).collect()
+}
+
+fn marks(w: &Workspace, s: &Shown) -> Vec<Mark> {
+    let Some((desk, volume)) = study(w, s) else { return Vec::new() };
     let normal = s.panel.view.plane.world_from_plane(&volume.grid).z_axis;
     let half_mm = 0.5 * s.panel.view.slice_step(&volume.grid).max(s.panel.view.slab.thickness) + 1e-6;
     let seen = |at: DVec3| ((at - s.panel.view.centre_world).dot(normal)).abs() <= half_mm;
-    let project = |at: DVec3| m.transform_point3(at).truncate() * scale;
+    let project = projection(s, &volume.grid);
     let mut out = Vec::new();
     if let Some(findings) = &desk.findings {
         let vessels = [(Some(&findings.aif), "A", "aif"), (findings.vof.as_ref(), "V", "vof")];

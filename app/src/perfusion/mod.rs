@@ -9,6 +9,7 @@ mod marks;
 mod offer;
 mod panel;
 mod plot;
+mod sides;
 mod slot;
 mod steps;
 

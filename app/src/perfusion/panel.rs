@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::export::Files;
 use super::findings::{Headline, Quality, Tissue, Warnings};
+use super::sides::LeftAndRight;
 use super::steps::Steps;
 use crate::ctx::Ctx;
 use crate::state::Action;
@@ -26,6 +27,7 @@ pub fn PerfusionPanel() -> impl IntoView {
             </div>
             <Headline />
             <Tissue />
+            <LeftAndRight />
             <Steps />
             <Quality />
             <Warnings />

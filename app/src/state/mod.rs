@@ -13,6 +13,7 @@ pub mod library;
 pub mod linked;
 pub mod marking;
 pub mod measurement;
+pub mod midline;
 pub mod models;
 pub mod outbox;
 pub mod perfusion;

@@ -117,6 +117,8 @@ pub struct FlowDesk {
     pub ranges: BTreeMap<Map, [f64; 2]>,
     /// Whether core and penumbra are drawn over the maps.
     pub tissue_shown: bool,
+    /// Whether the midline and the mirror images of regions are drawn.
+    pub midline_shown: bool,
     /// The frame in the plot and in the panels that show frames.
     pub time_index: u32,
     pub radius_mm: f64,
@@ -144,6 +146,7 @@ impl FlowDesk {
             colormap: Colormap::Asist,
             ranges: BTreeMap::new(),
             tissue_shown: false,
+            midline_shown: false,
             time_index: 0,
             radius_mm: RADIUS_MM,
             pins: Vec::new(),

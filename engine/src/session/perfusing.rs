@@ -252,9 +252,17 @@ impl Session {
             let (n, sum) = values.fold((0u32, 0.0), |(n, sum), v| (n + 1, sum + v));
             (n > 0).then(|| (map, sum / f64::from(n)))
         };
+        let sides = match (place, &study.report) {
+            (Place::Region(_), Some(report)) => {
+                let region: Vec<u32> = voxels.iter().copied().map(index).collect();
+                flow::sides(report, &study.analysis, &region, loaded.volume())
+            }
+            _ => Vec::new(),
+        };
         Curve {
             values: prepared.curves.mean(&positions),
             maps: Map::ALL.into_iter().filter_map(mean).collect(),
+            sides,
         }
     }
 
