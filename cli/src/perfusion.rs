@@ -4,6 +4,7 @@
 //! with them.
 
 mod arguments;
+mod backend;
 mod input;
 mod output;
 
@@ -36,9 +37,9 @@ pub enum Error {
     /// A map that cannot be written as NIfTI.
     #[error(transparent)]
     Nifti(#[from] imaging::NiftiWriteError),
-    /// No GPU where one was asked for.
-    #[error("there is no GPU code for perfusion in this version. Use --backend auto or cpu.")]
-    NoGpu,
+    /// `--backend gpu` without any.
+    #[error("there is no GPU to compute on: {0}. Use --backend auto or cpu; the maps are the same.")]
+    NoGpu(#[source] gpu_kernels::GpuError),
     /// A file could not be written, or standard output was closed.
     #[error("cannot write the result: {0}")]
     Write(#[source] std::io::Error),
@@ -47,15 +48,12 @@ pub enum Error {
 impl Error {
     /// Whether the user can mend it by other arguments.
     pub fn bad_input(&self) -> bool {
-        !matches!(self, Self::NoGpu | Self::Write(_) | Self::Nifti(_))
+        !matches!(self, Self::NoGpu(_) | Self::Write(_) | Self::Nifti(_))
     }
 }
 
 /// Computes, writes and prints.
 pub fn run(args: &Args) -> Result<(), Error> {
-    if args.backend == crate::backend::Backend::Gpu {
-        return Err(Error::NoGpu);
-    }
     let session = args.session()?;
     let began = Instant::now();
     let mut loaded = input::load(args)?;
@@ -72,7 +70,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         mask: mask.as_ref().map(|(map, _)| map.as_slice()),
         other_stacks: loaded.other_stacks,
     };
-    let (analysis, report) = ::perfusion::run(&input, &session, &now_ms)?;
+    let (analysis, report) = backend::compute(args.backend, &input, &session, &now_ms)?;
     if let Some(folder) = &args.out {
         output::maps(folder, &analysis, &loaded.volume, &report)?;
     }

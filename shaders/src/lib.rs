@@ -89,11 +89,23 @@ pub const COMPONENTS: Shader =
 pub const MEASURES: Shader =
     Shader { name: "measures", draws: false, parts: &[PIECE, part!("kernels/measures.wgsl")] };
 
+/// Residue functions of voxels by one matrix, a ladder of them or iterations.
+pub const DECONVOLVE: Shader =
+    Shader { name: "deconvolve", draws: false, parts: &[part!("kernels/deconvolve.wgsl")] };
+
 pub mod inference;
 
 /// Every shader of drawing and of the viewer's kernels. The validation test and the registry of kernels walk this list.
-pub const ALL: &[Shader] =
-    &[SLICE_DIRECT, SLICE_WRAPPED, HISTOGRAM, CANDIDATES_DIRECT, CANDIDATES_WRAPPED, COMPONENTS, MEASURES];
+pub const ALL: &[Shader] = &[
+    SLICE_DIRECT,
+    SLICE_WRAPPED,
+    HISTOGRAM,
+    CANDIDATES_DIRECT,
+    CANDIDATES_WRAPPED,
+    COMPONENTS,
+    MEASURES,
+    DECONVOLVE,
+];
 
 #[cfg(test)]
 mod tests {

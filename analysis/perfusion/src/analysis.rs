@@ -7,9 +7,10 @@
 use contract::perfusion::{self as wish, Session};
 use rayon::prelude::*;
 
-use crate::curves::Moments;
+use crate::curves::{LANES, Moments};
 use crate::deconvolve::{Factor, FactorError, Found};
 use crate::frames::Frames;
+use crate::gpu::Work;
 use crate::maps::Maps;
 use crate::mask::Mask;
 use crate::motion::{Estimator, Moved};
@@ -92,7 +93,10 @@ pub struct Analysis {
     prepared: Option<Prepared>,
     moments: Option<Moments>,
     vessels: Option<Vessels>,
+    /// Of the curves, to tell them from older ones.
+    curves_stamp: u64,
     factor: Option<Factor>,
+    factor_stamp: u64,
     found: Vec<Found>,
     found_blocks: usize,
     maps: Option<Maps>,
@@ -334,6 +338,7 @@ impl Analysis {
             }
             self.moments = Some(Moments::of(&prepared.curves, checked.timeline.dt_s));
             self.prepared = Some(prepared);
+            self.curves_stamp = crate::gpu::stamp();
         }
         Ok(progress)
     }
@@ -369,17 +374,45 @@ impl Analysis {
         Ok((1, 1))
     }
 
+    fn make_factor(&mut self) -> Result<(), Error> {
+        if let (None, Some(checked), Some(vessels)) = (&self.factor, &self.checked, &self.vessels) {
+            self.factor = Some(Factor::new(&vessels.used, checked.timeline.dt_s, &self.session)?);
+            self.factor_stamp = crate::gpu::stamp();
+        }
+        Ok(())
+    }
+
+    /// What is left to be deconvolved elsewhere; `None` where all was found.
+    pub(crate) fn maps_work(&mut self) -> Result<Option<Work<'_>>, Error> {
+        self.make_factor()?;
+        let (Some(checked), Some(prepared), Some(factor)) = (&self.checked, &self.prepared, &self.factor)
+        else {
+            return Ok(None);
+        };
+        Ok((self.found.len() < prepared.curves.len()).then(|| Work {
+            curves: &prepared.curves,
+            curves_stamp: self.curves_stamp,
+            factor,
+            factor_stamp: self.factor_stamp,
+            dt_s: checked.timeline.dt_s,
+            done: self.found.len(),
+        }))
+    }
+
+    /// Takes what was found elsewhere of the next voxels: whole blocks, or the rest.
+    pub(crate) fn extend_found(&mut self, found: Vec<Found>) {
+        self.found.extend(found);
+        self.found_blocks = self.found.len().div_ceil(LANES);
+    }
+
     fn maps_step(&mut self) -> Result<(usize, usize), Error> {
-        let (Some(checked), Some(prepared), Some(moments), Some(vessels)) =
-            (&self.checked, &self.prepared, &self.moments, &self.vessels)
+        self.make_factor()?;
+        let (Some(checked), Some(prepared), Some(moments), Some(vessels), Some(factor)) =
+            (&self.checked, &self.prepared, &self.moments, &self.vessels, &self.factor)
         else {
             return Ok((0, 1));
         };
         let curves = &prepared.curves;
-        let factor = match self.factor.take() {
-            Some(factor) => factor,
-            None => Factor::new(&vessels.used, checked.timeline.dt_s, &self.session)?,
-        };
         let blocks = curves.blocks();
         if self.found_blocks < blocks {
             let from = self.found_blocks;
@@ -395,7 +428,6 @@ impl Analysis {
             pieces.into_iter().for_each(|piece| self.found.extend(piece));
             self.found_blocks = until;
         }
-        self.factor = Some(factor);
         if self.found_blocks >= blocks {
             let maps = Maps::new(curves, moments, &self.found, vessels, &checked.timeline, &self.session);
             self.maps = Some(maps);

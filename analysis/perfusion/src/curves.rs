@@ -73,6 +73,12 @@ impl Curves {
         &self.data[block * size..][..size]
     }
 
+    /// Some blocks, one after the other.
+    pub(crate) fn blocks_of(&self, blocks: std::ops::Range<usize>) -> &[f32] {
+        let size = self.samples * LANES;
+        &self.data[blocks.start * size..blocks.end * size]
+    }
+
     /// All blocks, one after the other, and how long one is.
     pub(crate) fn blocks_mut(&mut self) -> (&mut [f32], usize) {
         (&mut self.data, self.samples * LANES)

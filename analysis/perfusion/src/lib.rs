@@ -13,6 +13,7 @@ mod curves;
 mod deconvolve;
 mod frames;
 mod gamma;
+pub mod gpu;
 mod leakage;
 mod maps;
 mod mask;
@@ -34,7 +35,9 @@ pub use contract::perfusion::{
     AutoAif, Matrix, Method, Midline, Motion, Regions, Session, Signal, Source, TtpOrigin,
 };
 pub use curves::{Curves, LANES, Moments, Reject, area, peak_at};
-pub use deconvolve::{Circulant, Factor, FactorError, Found, Ladder, Linear, Lucy, Peaks, oscillation};
+pub use deconvolve::{
+    Circulant, Corner, Factor, FactorError, Found, Ladder, Linear, Lucy, Peaks, oscillation,
+};
 pub use gamma::Gamma;
 pub use maps::{Map, Maps};
 pub use mask::Mask;

@@ -50,7 +50,7 @@ fn maps(folder: &Path, file: &str, method: Method) -> Maps {
     let path: PathBuf = folder.join(file);
     let (modality, volume) = load(files_under(&[path]).unwrap());
     assert_eq!((volume.grid.dims(), volume.time_points), ([10, 10, 1], 161));
-    let (analysis, report) = common::run(&volume, &modality, &session(method));
+    let (analysis, report) = common::run_on_both(&volume, &modality, &session(method));
     assert_eq!(report.voxels.computed, 100, "{:?}", report.voxels);
     analysis.maps().unwrap().clone()
 }

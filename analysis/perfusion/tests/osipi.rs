@@ -10,7 +10,7 @@ mod common;
 use std::collections::HashMap;
 use std::path::Path;
 
-use common::{plain, relative, row_of_curves, run};
+use common::{plain, relative, row_of_curves, run_on_both};
 use perfusion::{Map, Maps, Matrix, Method, Session, Source};
 use testbed::verification::{Row, record};
 
@@ -62,7 +62,7 @@ fn maps(cases: &[Case], change: Session) -> Maps {
     let times_s = (0..cases[0].aif.len()).map(|t| t as f64 * cases[0].dt_s).collect();
     let session = Session { aif: Source::Curve { times_s, values: cases[0].aif.clone() }, ..change };
     let volume = row_of_curves(&curves, cases[0].dt_s);
-    run(&volume, "NIfTI", &session).0.maps().unwrap().clone()
+    run_on_both(&volume, "NIfTI", &session).0.maps().unwrap().clone()
 }
 
 /// Compares a map with a column; the largest relative difference.

@@ -4,6 +4,7 @@
 
 pub mod candidates;
 pub mod components;
+pub mod deconvolve;
 #[cfg(not(target_arch = "wasm32"))]
 #[cfg(test)]
 mod guard_tests;
@@ -91,6 +92,13 @@ pub const ALL: &[Kernel] = &[
         computes: true,
         shaders: &[shaders::MEASURES],
         check: |gpu, extent| Box::pin(measures::check(gpu, extent)),
+    },
+    Kernel {
+        name: "deconvolve",
+        tolerance: deconvolve::TOLERANCE,
+        computes: true,
+        shaders: &[shaders::DECONVOLVE],
+        check: |gpu, extent| Box::pin(deconvolve::check(gpu, extent)),
     },
 ];
 

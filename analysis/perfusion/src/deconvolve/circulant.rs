@@ -50,17 +50,62 @@ impl Circulant {
         self.largest
     }
 
-    /// Magnitudes by frequency: the singular values.
-    pub fn singular_values(&self) -> Vec<f64> {
-        self.spectrum.iter().map(|f| f.norm()).collect()
+    /// Singular values up to the highest frequency, and how often each is there.
+    pub fn half_singular_values(&self) -> Vec<(f64, f64)> {
+        (0..=self.samples).map(|f| (self.spectrum[f].norm(), self.times(f))).collect()
     }
 
-    /// Transform of a curve, padded.
-    pub fn transform(&self, curve: &[f64]) -> Vec<Complex<f64>> {
-        let mut padded: Vec<Complex<f64>> = curve.iter().map(|c| Complex::new(*c, 0.0)).collect();
-        padded.resize(self.length(), Complex::default());
-        FftPlanner::new().plan_fft_forward(self.length()).process(&mut padded);
-        padded
+    /// The spectrum of a real curve is symmetric: all but the lowest and the highest frequency are there twice.
+    fn times(&self, frequency: usize) -> f64 {
+        if frequency == 0 || frequency == self.samples { 1.0 } else { 2.0 }
+    }
+
+    /// `2 pi f t / L`
+    fn angle(&self, frequency: usize, t: usize) -> f64 {
+        let length = self.length();
+        std::f64::consts::TAU * ((frequency * t) % length) as f64 / length as f64
+    }
+
+    /// Frequencies that a truncation keeps, the largest singular value first.
+    pub(super) fn kept(&self, share: f64) -> Vec<usize> {
+        let limit = share * self.largest;
+        let norm = |f: &usize| self.spectrum[*f].norm();
+        let mut kept: Vec<usize> = (0..=self.samples).filter(|f| norm(f) >= limit && norm(f) > 0.0).collect();
+        kept.sort_by(|a, b| norm(b).total_cmp(&norm(a)).then(a.cmp(b)));
+        kept
+    }
+
+    /// Transform of a curve up to the highest frequency: real and imaginary parts in turn.
+    pub(super) fn transforming(&self) -> Linear {
+        let row = |row: usize| {
+            let angle = move |t| self.angle(row / 2, t);
+            (0..self.samples).map(move |t| if row % 2 == 0 { angle(t).cos() } else { -angle(t).sin() })
+        };
+        let rows = 2 * (self.samples + 1);
+        Linear::new(rows, self.samples, (0..rows).flat_map(row).collect())
+    }
+
+    /// From a curve to the share of some frequencies in the residue function: real and imaginary parts in turn, for
+    /// [`Circulant::basis`].
+    pub(super) fn parts(&self, frequencies: &[usize]) -> Linear {
+        let entries = frequencies.iter().flat_map(|f| {
+            let inverse = self.spectrum[*f].inv() * (self.times(*f) / self.length() as f64);
+            let value = move |t| inverse * Complex::from_polar(1.0, -self.angle(*f, t));
+            let real = (0..self.samples).map(move |t| value(t).re);
+            real.chain((0..self.samples).map(move |t| value(t).im))
+        });
+        Linear::new(2 * frequencies.len(), self.samples, entries.collect())
+    }
+
+    /// By row of the residue function what real and imaginary parts of some frequencies add to it.
+    pub(super) fn basis(&self, frequencies: &[usize]) -> Vec<f32> {
+        let row = |row: usize| {
+            frequencies.iter().flat_map(move |f| {
+                let angle = self.angle(*f, row);
+                [angle.cos() as f32, -angle.sin() as f32]
+            })
+        };
+        (0..self.length()).flat_map(row).collect()
     }
 
     /// The inverse with singular values below `share` of the largest dropped.
@@ -116,8 +161,7 @@ mod tests {
             }
         }
         let circulant = Circulant::new(&aif, dt, Matrix::Riemann).unwrap();
-        let spectrum = circulant.transform(&curve[..n as usize]);
-        assert_eq!(spectrum.len(), 40);
+        assert_eq!(circulant.length(), 40);
         let padded: Vec<f64> = aif.iter().copied().chain(std::iter::repeat_n(0.0, n as usize)).collect();
         let wide = Circulant::new(&padded, dt, Matrix::Riemann).unwrap();
         let residue = wide.truncated(1e-9).residue(&curve);

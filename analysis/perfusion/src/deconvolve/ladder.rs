@@ -1,31 +1,39 @@
-//! Methods that choose one of several matrices for each voxel: oSVD and Tikhonov with an L-curve.
+//! oSVD: the block-circulant SVD whose truncation rises for each voxel until its residue function oscillates no more
+//! than is allowed (Wu 2003).
 //!
-//! Voxels that are satisfied leave; those that are left are packed together for the next matrix, so that one
-//! noisy voxel does not hold up its neighbours.
+//! A rung drops frequencies and changes nothing else, so the rungs are climbed downwards: each adds the frequencies
+//! that the one above lacks to the residue function that is there, and all of them cost less than two matrices.
 
 use super::circulant::Circulant;
-use super::linear::{Linear, Peaks};
+use super::linear::{Linear, WIDE};
 use super::{Found, lag};
 use crate::curves::{Curves, LANES};
 
-/// Shares of the largest singular value that oSVD tries: 5 to 95 % in steps of 5 % (FAIR, PyPeT).
+/// Shares of the largest singular value that are tried: 5 to 95 % in steps of 5 % (FAIR, PyPeT).
 const RUNGS: usize = 19;
-/// Shares of the L-curve: 0.01 to 1, even in the logarithm.
-const LAMBDAS: usize = 24;
+/// Between two of them.
+const STEP: f64 = 0.05;
 
-/// Several inverses of one artery and the rule that chooses among them.
+/// All truncations of one artery.
 #[derive(Clone, Debug)]
 pub struct Ladder {
+    limit: f64,
+    /// From 5 % on: the definition.
     rungs: Vec<Linear>,
-    choice: Choice,
+    /// From a curve to the share of each frequency in the residue function: real and imaginary parts in turn, the
+    /// largest singular value first.
+    spectrum: Linear,
+    /// From 95 % on; rungs that keep the same frequencies are one.
+    steps: Vec<Step>,
 }
 
+/// What a rung keeps and the one above drops.
 #[derive(Clone, Debug)]
-enum Choice {
-    /// The first whose residue function oscillates less than this.
-    Oscillation(f64),
-    /// The corner of the L-curve.
-    Corner { circulant: Circulant, lambdas: Vec<f64> },
+struct Step {
+    /// Rows of the spectrum.
+    parts: std::ops::Range<usize>,
+    /// By row of the residue function, part.
+    basis: Vec<f32>,
 }
 
 /// Oscillation index (Wu 2003): `(1/L) (1/max k) sum |k[i] - 2 k[i-1] + k[i-2]|`.
@@ -36,135 +44,165 @@ pub fn oscillation(residue: &[f64]) -> f64 {
 }
 
 impl Ladder {
-    pub(super) fn oscillation(circulant: &Circulant, limit: f64) -> Self {
-        let rungs = (1..=RUNGS).map(|i| circulant.truncated(0.05 * i as f64)).collect();
-        Self { rungs, choice: Choice::Oscillation(limit) }
-    }
-
-    pub(super) fn l_curve(circulant: Circulant) -> Self {
-        let lambdas: Vec<f64> =
-            (0..LAMBDAS).map(|i| 10f64.powf(-2.0 + 2.0 * i as f64 / (LAMBDAS - 1) as f64)).collect();
-        let rungs = lambdas.iter().map(|l| circulant.tikhonov(*l)).collect();
-        Self { rungs, choice: Choice::Corner { circulant, lambdas } }
-    }
-
-    /// Voxels by their positions among the curves.
-    pub(super) fn run(&self, curves: &Curves, voxels: std::ops::Range<usize>) -> Vec<Found> {
-        let mut out = vec![Found::default(); voxels.len()];
-        match &self.choice {
-            Choice::Oscillation(limit) => {
-                let mut waiting: Vec<usize> = voxels.clone().collect();
-                for (i, rung) in self.rungs.iter().enumerate() {
-                    let last = i + 1 == self.rungs.len();
-                    let mut left = Vec::new();
-                    each_packed(curves, rung, &waiting, |voxel, residue, lane| {
-                        let (found, smooth) = judge(residue, lane, curves.samples(), *limit as f32);
-                        out[voxel - voxels.start] = found;
-                        if !smooth && !last {
-                            left.push(voxel);
-                        }
-                    });
-                    waiting = left;
-                    if waiting.is_empty() {
-                        break;
-                    }
-                }
+    pub(super) fn new(circulant: &Circulant, limit: f64) -> Self {
+        let share = |rung: usize| STEP * rung as f64;
+        let rungs = (1..=RUNGS).map(|i| circulant.truncated(share(i))).collect();
+        let order = circulant.kept(share(1));
+        let mut steps = Vec::new();
+        let mut from = 0;
+        for rung in (1..=RUNGS).rev() {
+            let until = 2 * circulant.kept(share(rung)).len();
+            if until > from {
+                let basis = circulant.basis(&order[from / 2..until / 2]);
+                steps.push(Step { parts: from..until, basis });
+                from = until;
             }
-            Choice::Corner { .. } => {
-                let mut by_rung = vec![Vec::new(); self.rungs.len()];
-                voxels.clone().for_each(|v| by_rung[self.corner(&curves.curve(v))].push(v));
-                for (rung, members) in self.rungs.iter().zip(&by_rung) {
-                    each_packed(curves, rung, members, |voxel, residue, lane| {
-                        out[voxel - voxels.start] = judge(residue, lane, curves.samples(), f32::INFINITY).0;
-                    });
-                }
+        }
+        Self { limit, rungs, spectrum: circulant.parts(&order), steps }
+    }
+
+    /// The matrices, from 5 % on.
+    pub fn rungs(&self) -> &[Linear] {
+        &self.rungs
+    }
+
+    /// Of the oscillation index.
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
+    /// Voxels of a block of lanes after another.
+    pub(super) fn run(&self, curves: &Curves, blocks: std::ops::Range<usize>) -> Vec<Found> {
+        let rows = self.rungs[0].rows();
+        let limit = self.limit as f32 * rows as f32;
+        let mut parts = vec![0.0; self.spectrum.rows() * LANES];
+        let mut residue = vec![[0.0f32; WIDE]; rows];
+        let mut out = Vec::with_capacity(blocks.len() * LANES);
+        for block in blocks {
+            self.spectrum.product(curves.block(block), &mut parts);
+            for first in (0..LANES).step_by(WIDE) {
+                let (value, row) = self.climb(&parts, first, limit, &mut residue);
+                let found = |l: usize| Found {
+                    value: value[l],
+                    lag: lag(row[l] as usize, curves.samples(), true),
+                    area: None,
+                };
+                out.extend((0..WIDE).map(found));
             }
         }
         out
     }
 
-    pub(super) fn residue(&self, curve: &[f64]) -> Vec<f64> {
-        match &self.choice {
-            Choice::Oscillation(limit) => {
-                let mut residue = Vec::new();
-                for rung in &self.rungs {
-                    residue = rung.residue(curve);
-                    if oscillation(&residue) < *limit {
-                        break;
-                    }
+    /// Highest value and its row for the lanes from `first` on.
+    #[inline(always)]
+    fn climb(
+        &self,
+        parts: &[f32],
+        first: usize,
+        limit: f32,
+        residue: &mut [[f32; WIDE]],
+    ) -> ([f32; WIDE], [f32; WIDE]) {
+        let (mut best, mut best_row) = ([0.0; WIDE], [0.0; WIDE]);
+        residue.fill([0.0; WIDE]);
+        for (index, step) in self.steps.iter().enumerate() {
+            let count = step.parts.len();
+            let mut shares = [[0.0f32; WIDE]; MOST_PARTS];
+            // Rows of the residue function are touched once for a few parts.
+            let (mut value, mut row_of) = ([f32::NEG_INFINITY; WIDE], [0.0f32; WIDE]);
+            let (mut bent, mut before, mut last) = ([0.0f32; WIDE], [0.0f32; WIDE], [0.0f32; WIDE]);
+            let mut done = 0;
+            while done < count {
+                let some = (count - done).min(MOST_PARTS);
+                for (i, share) in shares.iter_mut().enumerate().take(some) {
+                    share.copy_from_slice(&parts[(step.parts.start + done + i) * LANES + first..][..WIDE]);
                 }
-                residue
+                let is_last = done + some == count;
+                for (row, (k, basis)) in residue.iter_mut().zip(step.basis.chunks_exact(count)).enumerate() {
+                    let mut sum = *k;
+                    for (share, weight) in shares[..some].iter().zip(&basis[done..done + some]) {
+                        for l in 0..WIDE {
+                            sum[l] += weight * share[l];
+                        }
+                    }
+                    *k = sum;
+                    if !is_last {
+                        continue;
+                    }
+                    let counts = if row >= 2 { 1.0 } else { 0.0 };
+                    for l in 0..WIDE {
+                        bent[l] += counts * (sum[l] - 2.0 * last[l] + before[l]).abs();
+                        let higher = sum[l] > value[l];
+                        value[l] = if higher { sum[l] } else { value[l] };
+                        row_of[l] = if higher { row as f32 } else { row_of[l] };
+                    }
+                    before = last;
+                    last = sum;
+                }
+                done += some;
             }
-            Choice::Corner { .. } => self.rungs[self.corner(curve)].residue(curve),
+            for l in 0..WIDE {
+                // The lowest rung that is smooth enough is the last one seen; without any it is the highest rung.
+                if index == 0 || (value[l] > 0.0 && bent[l] < limit * value[l]) {
+                    (best[l], best_row[l]) = (value[l], row_of[l]);
+                }
+            }
         }
+        (best, best_row)
     }
 
-    /// Where the curve of log residual against log solution bends most (Hansen 1992), by the angle at each point.
-    fn corner(&self, curve: &[f64]) -> usize {
-        let Choice::Corner { circulant, lambdas } = &self.choice else { return 0 };
-        let spectrum = circulant.transform(curve);
-        let singular = circulant.singular_values();
-        let largest = circulant.largest();
-        let points: Vec<[f64; 2]> = lambdas
-            .iter()
-            .map(|share| {
-                let l2 = (share * largest).powi(2);
-                let (mut residual, mut solution) = (0.0, 0.0);
-                for (c, s) in spectrum.iter().zip(&singular) {
-                    let d = s * s + l2;
-                    residual += c.norm_sqr() * (l2 / d).powi(2);
-                    solution += c.norm_sqr() * (s / d).powi(2);
-                }
-                [residual, solution].map(|v| 0.5 * v.max(f64::MIN_POSITIVE).ln())
+    /// One curve, by the definition.
+    pub(super) fn residue(&self, curve: &[f64]) -> Vec<f64> {
+        let mut residue = Vec::new();
+        for rung in &self.rungs {
+            residue = rung.residue(curve);
+            if oscillation(&residue) < self.limit {
+                break;
+            }
+        }
+        residue
+    }
+}
+
+/// Parts that are added in one pass over the residue function.
+const MOST_PARTS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use contract::perfusion::Matrix;
+
+    use super::*;
+
+    #[test]
+    fn climbing_down_finds_what_the_definition_finds() {
+        let n = 37;
+        let aif: Vec<f64> = (0..n)
+            .map(|i| {
+                let u = i as f64 - 4.0;
+                if u > 0.0 { u.powi(3) * (-u / 1.5).exp() } else { 0.0 }
             })
             .collect();
-        let bend = |w: &[[f64; 2]]| {
-            let (a, b) = ([w[1][0] - w[0][0], w[1][1] - w[0][1]], [w[2][0] - w[1][0], w[2][1] - w[1][1]]);
-            (a[0] * b[1] - a[1] * b[0]) / (a[0].hypot(a[1]) * b[0].hypot(b[1])).max(f64::MIN_POSITIVE)
-        };
-        let mut best = (lambdas.len() / 2, f64::NEG_INFINITY);
-        for (i, w) in points.windows(3).enumerate() {
-            let bend = bend(w);
-            if bend > best.1 {
-                best = (i + 1, bend);
+        let circulant = Circulant::new(&aif, 1.0, Matrix::Riemann).unwrap();
+        for limit in [1e-9, 0.035, 0.095, 1e9] {
+            let ladder = Ladder::new(&circulant, limit);
+            let count = 77;
+            let mut curves = Curves::new((0..count).collect(), n);
+            for v in 0..count as usize {
+                for t in 0..n {
+                    let clean: f64 =
+                        (0..=t).map(|j| aif[j] * (-((t - j) as f64) / (2.0 + (v % 9) as f64)).exp()).sum();
+                    let noise = ((v * 7919 + t * 104_729) % 1009) as f64 / 1009.0 - 0.5;
+                    *curves.value_mut(v, t) = (clean + (v % 5) as f64 * noise) as f32;
+                }
             }
-        }
-        best.0
-    }
-}
-
-/// Packs voxels into blocks, multiplies, and hands each voxel's residue function over as a lane.
-fn each_packed(curves: &Curves, rung: &Linear, voxels: &[usize], mut each: impl FnMut(usize, &[f32], usize)) {
-    let samples = curves.samples();
-    let mut block = vec![0.0; samples * LANES];
-    let mut residue = vec![0.0; rung.rows() * LANES];
-    for members in voxels.chunks(LANES) {
-        for t in 0..samples {
-            let row = &mut block[t * LANES..][..LANES];
-            row.iter_mut().zip(members).for_each(|(out, v)| *out = curves.value(*v, t));
-        }
-        rung.product(&block, &mut residue);
-        members.iter().enumerate().for_each(|(lane, voxel)| each(*voxel, &residue, lane));
-    }
-}
-
-/// The peak of a lane, and whether it oscillates less than the limit.
-fn judge(residue: &[f32], lane: usize, samples: usize, limit: f32) -> (Found, bool) {
-    let mut peaks = Peaks::default();
-    let (mut sum, mut before, mut last) = (0.0f32, 0.0f32, 0.0f32);
-    let rows = residue.len() / LANES;
-    for row in 0..rows {
-        let value = residue[row * LANES + lane];
-        if row >= 2 {
-            sum += (value - 2.0 * last + before).abs();
-        }
-        (before, last) = (last, value);
-        if value > peaks.value[lane] {
-            peaks.value[lane] = value;
-            peaks.row[lane] = row as u32;
+            let found = ladder.run(&curves, 0..curves.blocks());
+            let mut apart = 0;
+            for v in 0..count as usize {
+                let residue = ladder.residue(&curves.curve(v));
+                let peak = residue.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                apart += usize::from((f64::from(found[v].value) / peak - 1.0).abs() > 1e-4);
+            }
+            // One curve may lie on the limit to rounding.
+            assert!(apart <= 1, "limit {limit}: {apart} of {count} differ");
         }
     }
-    let max = peaks.value[lane];
-    let smooth = max > 0.0 && sum < limit * rows as f32 * max;
-    (Found { value: max, lag: lag(peaks.row[lane] as usize, samples, true), area: None }, smooth)
 }

@@ -8,7 +8,7 @@ use crate::curves::LANES;
 /// Rows that are computed together: with two vectors of lanes they fill the registers.
 const ROWS: usize = 4;
 /// Lanes that are computed together.
-const WIDE: usize = 8;
+pub(super) const WIDE: usize = 8;
 
 /// Highest value of the residue function of each lane, and its row.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,16 @@ impl Linear {
     /// Rows of the residue function.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Samples of a curve.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// All entries in f64, row by row.
+    pub fn entries(&self) -> &[f64] {
+        &self.exact
     }
 
     /// Entry in f64.

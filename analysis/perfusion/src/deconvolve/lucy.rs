@@ -31,6 +31,21 @@ impl Lucy {
         })
     }
 
+    /// The normalised artery.
+    pub fn psf(&self) -> &[f32] {
+        &self.psf
+    }
+
+    /// Sum of the artery times the step.
+    pub fn area(&self) -> f64 {
+        self.area
+    }
+
+    /// Steps.
+    pub fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
     /// Samples of the residue function.
     pub fn rows(&self) -> usize {
         self.psf.len()

@@ -4,6 +4,7 @@
 //! independently of one another.
 
 mod circulant;
+mod corner;
 mod ladder;
 mod linear;
 mod lucy;
@@ -12,6 +13,7 @@ mod standard;
 use contract::perfusion::{Method, Session};
 
 pub use circulant::Circulant;
+pub use corner::Corner;
 pub use ladder::{Ladder, oscillation};
 pub use linear::{Linear, Peaks};
 pub use lucy::Lucy;
@@ -63,8 +65,10 @@ pub enum Factor {
         /// Rows from `samples` on are negative times.
         circulant: bool,
     },
-    /// Each voxel takes one of several matrices.
+    /// Each voxel takes the first of several truncations that is smooth enough.
     Ladder(Ladder),
+    /// Each voxel takes the lambda at the corner of its L-curve.
+    Corner(Corner),
     /// See [`Lucy`].
     Lucy {
         /// Steps.
@@ -96,12 +100,12 @@ impl Factor {
                 if !(limit.is_finite() && limit > 0.0) {
                     return Err(FactorError::Oscillation(limit));
                 }
-                Ok(Self::Ladder(Ladder::oscillation(&circulant()?, limit)))
+                Ok(Self::Ladder(Ladder::new(&circulant()?, limit)))
             }
             Method::Tikhonov => match session.lambda {
                 Some(lambda) if !(lambda.is_finite() && lambda > 0.0) => Err(FactorError::Lambda(lambda)),
                 Some(lambda) => Ok(Self::Linear { inverse: circulant()?.tikhonov(lambda), circulant: true }),
-                None => Ok(Self::Ladder(Ladder::l_curve(circulant()?))),
+                None => Ok(Self::Corner(Corner::new(&circulant()?))),
             },
             Method::LucyRichardson => {
                 if !(1..=1000).contains(&session.iterations) {
@@ -128,7 +132,8 @@ impl Factor {
                 });
                 found.collect::<Vec<_>>()
             }
-            Self::Ladder(ladder) => ladder.run(curves, blocks.start * LANES..blocks.start * LANES + count),
+            Self::Ladder(ladder) => ladder.run(curves, blocks),
+            Self::Corner(corner) => corner.run(curves, blocks, count),
             Self::Lucy { lucy, dt_s } => {
                 let (mut x, mut work) = (vec![0.0; samples * LANES], vec![0.0; 2 * samples * LANES]);
                 let mut out = Vec::with_capacity(blocks.len() * LANES);
@@ -147,12 +152,22 @@ impl Factor {
         out
     }
 
+    /// Whether rows from `samples` on are negative times.
+    pub fn circulant(&self) -> bool {
+        match self {
+            Self::Linear { circulant, .. } => *circulant,
+            Self::Ladder(_) | Self::Corner(_) => true,
+            Self::Lucy { .. } => false,
+        }
+    }
+
     /// The residue function of one curve in 1/s, in f64 where the method is linear; for circulant methods the
     /// second half are negative times.
     pub fn residue(&self, curve: &[f64]) -> Vec<f64> {
         match self {
             Self::Linear { inverse, .. } => inverse.residue(curve),
             Self::Ladder(ladder) => ladder.residue(curve),
+            Self::Corner(corner) => corner.residue(curve),
             Self::Lucy { lucy, .. } => lucy.residue(curve),
         }
     }
@@ -164,6 +179,6 @@ fn found(peaks: &Peaks, lane: usize, samples: usize, circulant: bool) -> Found {
 }
 
 /// Rows of a circulant method from `samples` on are times before 0.
-fn lag(row: usize, samples: usize, circulant: bool) -> i32 {
+pub(crate) fn lag(row: usize, samples: usize, circulant: bool) -> i32 {
     if circulant && row >= samples { row as i32 - 2 * samples as i32 } else { row as i32 }
 }

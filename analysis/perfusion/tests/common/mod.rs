@@ -2,9 +2,11 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may panic")]
 
+use gpu_kernels::Gpu;
 use imaging::limits::Limits;
 use imaging::{Source, Volume, Voxels, read_study};
-use perfusion::{Analysis, Input, MaskWish, Motion, Report, Session, Signal};
+use perfusion::gpu::{self, Mapper};
+use perfusion::{Analysis, Input, Map, MaskWish, Motion, Report, Session, Signal};
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit};
 
 /// One curve per voxel, in a row.
@@ -38,6 +40,44 @@ pub fn plain() -> Session {
 
 pub fn run(volume: &Volume, modality: &str, session: &Session) -> (Analysis, Report) {
     perfusion::run(&input(volume, modality), session, &|| 0.0).unwrap()
+}
+
+/// A machine without an adapter says so loudly; on CI that is a failure.
+pub fn adapter() -> Option<Gpu> {
+    match pollster::block_on(Gpu::headless()) {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            let hint = "install a Vulkan driver (Debian: mesa-vulkan-drivers)";
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{error}; {hint}");
+            eprintln!("\n*** NOT TESTED: {error}; {hint} ***\n");
+            None
+        }
+    }
+}
+
+pub fn on_gpu(gpu: &Gpu, mapper: &mut Mapper, input: &Input, session: &Session) -> (Analysis, Report) {
+    pollster::block_on(gpu::run(gpu, mapper, input, session, &|| 0.0)).unwrap()
+}
+
+static GPU: std::sync::OnceLock<Option<Gpu>> = std::sync::OnceLock::new();
+
+/// As [`run`], and the GPU gives the same maps to 1e-3 wherever CBF is above 1 % of its highest value.
+pub fn run_on_both(volume: &Volume, modality: &str, session: &Session) -> (Analysis, Report) {
+    let on_cpu = run(volume, modality, session);
+    if let Some(gpu) = GPU.get_or_init(adapter) {
+        let mut mapper = pollster::block_on(Mapper::new(gpu)).unwrap();
+        let (analysis, _) = on_gpu(gpu, &mut mapper, &input(volume, modality), session);
+        let (got, want) = (analysis.maps().unwrap(), on_cpu.0.maps().unwrap());
+        let cbf = want.get(Map::Cbf);
+        let least = 0.01 * cbf.iter().copied().fold(0.0, f32::max);
+        for map in Map::ALL {
+            for i in (0..cbf.len()).filter(|i| cbf[*i] > least) {
+                let [a, b] = [got, want].map(|m| f64::from(m.get(map)[i]));
+                assert!(relative(a, b) < 1e-3, "{map:?} of voxel {i} by {:?}: {a}, {b}", session.method);
+            }
+        }
+    }
+    on_cpu
 }
 
 /// Reads files as the program does; the first series.

@@ -1,0 +1,242 @@
+//! The same maps with the deconvolution on a GPU: curves go there once, a few words per voxel come back.
+//!
+//! The curves stay on the device, so another artery or method costs its matrices up and its peaks down. Whatever goes
+//! wrong is an [`Error`]; the caller then computes on the CPU and says so.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gpu_kernels::kernels::{self, deconvolve};
+use gpu_kernels::{Budget, ComputeError, Gpu, check_kernel};
+
+use crate::curves::LANES;
+use crate::deconvolve::{Factor, Found, Linear, lag};
+use crate::{Analysis, Input, Progress, Report, Session, Stage, Timings};
+
+/// Why there are no maps from the GPU.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// There are none on the CPU either.
+    #[error(transparent)]
+    Perfusion(#[from] crate::Error),
+    /// The CPU can still compute.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+    /// The self-check found another answer than the twin's.
+    #[error("the kernel {kernel} gives wrong answers on this GPU ({detail}); use the CPU")]
+    SelfCheck {
+        /// Which.
+        kernel: &'static str,
+        /// The first difference.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// Whether the CPU would give maps.
+    pub fn cpu_can_compute(&self) -> bool {
+        !matches!(self, Self::Perfusion(_))
+    }
+}
+
+/// The kernels of perfusion maps.
+const KERNELS: [&str; 1] = ["deconvolve"];
+/// Voxels of a slab at most: a step that a page can take turns with, 31 MB of 60 samples.
+const SLAB: usize = 1 << 17;
+
+/// Runs the small known answers of the kernels on this GPU.
+pub async fn self_check(gpu: &Gpu) -> Result<(), Error> {
+    if !gpu.can_compute() {
+        return Err(ComputeError::NoCompute.into());
+    }
+    for kernel in kernels::ALL.iter().filter(|k| KERNELS.contains(&k.name)) {
+        for row in check_kernel(gpu, kernel).await {
+            if !row.passed {
+                return Err(Error::SelfCheck { kernel: row.kernel, detail: row.detail });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells one state of curves or factor from every other, whoever made it.
+pub(crate) fn stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What the device is asked for.
+pub(crate) struct Work<'a> {
+    pub curves: &'a crate::Curves,
+    /// Of the curves.
+    pub curves_stamp: u64,
+    pub factor: &'a Factor,
+    pub factor_stamp: u64,
+    pub dt_s: f64,
+    /// Voxels that were found.
+    pub done: usize,
+}
+
+/// The compiled kernels and the curves on the device. Made once per device, for one study at a time.
+pub struct Mapper {
+    kernel: deconvolve::Deconvolve,
+    budget: Budget,
+    slab: usize,
+    held: Option<Held>,
+    ready: Option<(u64, deconvolve::Ready)>,
+}
+
+/// Curves of one study.
+struct Held {
+    stamp: u64,
+    slabs: Vec<deconvolve::Curves>,
+}
+
+impl Mapper {
+    /// Compiles the kernels.
+    pub async fn new(gpu: &Gpu) -> Result<Self, Error> {
+        Self::within(gpu, Budget::of(gpu)).await
+    }
+
+    /// As `new`, with less than the device has.
+    pub async fn within(gpu: &Gpu, budget: Budget) -> Result<Self, Error> {
+        let kernel = deconvolve::Deconvolve::within(gpu, budget).await?;
+        Ok(Self { kernel, budget, slab: SLAB, held: None, ready: None })
+    }
+
+    /// Smaller slabs than necessary, so that a test sees many of a small volume.
+    pub fn with_slab(self, voxels: usize) -> Self {
+        Self { slab: voxels.next_multiple_of(LANES), ..self }
+    }
+
+    /// Bytes of curves on the device.
+    pub fn gpu_bytes(&self) -> u64 {
+        self.held.iter().flat_map(|h| &h.slabs).map(deconvolve::Curves::bytes).sum()
+    }
+
+    /// Gives the curves back.
+    pub fn forget(&mut self) {
+        self.held = None;
+        self.ready = None;
+    }
+
+    /// One unit of work as [`Analysis::step`]; a slab of voxels where it deconvolves.
+    pub async fn step(
+        &mut self,
+        gpu: &Gpu,
+        analysis: &mut Analysis,
+        input: &Input<'_>,
+    ) -> Result<Progress, Error> {
+        if analysis.stage() != Stage::Maps {
+            return Ok(analysis.step(input)?);
+        }
+        let Some(work) = analysis.maps_work()? else { return Ok(analysis.step(input)?) };
+        let (found, total) = self.slab(gpu, &work).await?;
+        let done = work.done + found.len();
+        analysis.extend_found(found);
+        if done >= total {
+            // Scaling what was found makes the maps.
+            analysis.step(input)?;
+        }
+        let units = |voxels: usize| voxels.div_ceil(self.slab);
+        Ok(Progress { stage: Stage::Maps, done: units(done), total: units(total) })
+    }
+
+    async fn slab(&mut self, gpu: &Gpu, work: &Work<'_>) -> Result<(Vec<Found>, usize), Error> {
+        let (samples, total) = (work.curves.samples(), work.curves.len());
+        let slab = self.slab.min(self.kernel.most_voxels(samples));
+        if slab == 0 {
+            let (value, limit) = (samples as u64, self.budget.binding_bytes / (LANES as u64 * 4));
+            return Err(ComputeError::TooLarge { what: "samples of a curve", value, limit }.into());
+        }
+        if self.held.as_ref().is_none_or(|h| h.stamp != work.curves_stamp) {
+            // The old ones first: both may not fit.
+            self.held = None;
+            self.held = Some(Held { stamp: work.curves_stamp, slabs: Vec::new() });
+        }
+        if self.ready.as_ref().is_none_or(|(stamp, _)| *stamp != work.factor_stamp) {
+            self.ready = None;
+            let ready = prepare(gpu, &self.kernel, work.factor).await?;
+            self.ready = Some((work.factor_stamp, ready));
+        }
+        let (Some(held), Some((_, ready))) = (&mut self.held, &self.ready) else {
+            return Err(ComputeError::Garbled("slabs").into());
+        };
+        let index = work.done / slab;
+        if index >= held.slabs.len() {
+            let count = slab.min(total - work.done);
+            let blocks = work.curves.blocks_of(work.done / LANES..(work.done + count).div_ceil(LANES));
+            let curves = deconvolve::Curves::upload(gpu, self.budget, samples, count, blocks).await?;
+            held.slabs.push(curves);
+        }
+        let got = self.kernel.run(gpu, ready, &held.slabs[index]).await?;
+        let circulant = work.factor.circulant();
+        let sum_of = |i: usize| got.sum.as_ref().map(|s| s[i] * work.dt_s as f32);
+        let found = (0..got.value.len()).map(|i| Found {
+            value: got.value[i],
+            lag: lag(got.row[i] as usize, samples, circulant),
+            area: sum_of(i),
+        });
+        Ok((found.collect(), total))
+    }
+}
+
+async fn prepare(
+    gpu: &Gpu,
+    kernel: &deconvolve::Deconvolve,
+    factor: &Factor,
+) -> Result<deconvolve::Ready, ComputeError> {
+    fn operator(linear: &Linear) -> deconvolve::Operator<'_> {
+        deconvolve::Operator { columns: linear.columns(), entries: linear.entries() }
+    }
+    let (weights, psf): (Vec<f64>, Vec<f64>);
+    let method = match factor {
+        Factor::Linear { inverse, .. } => deconvolve::Method::Linear(operator(inverse)),
+        Factor::Ladder(ladder) => deconvolve::Method::Ladder {
+            rungs: ladder.rungs().iter().map(operator).collect(),
+            limit: ladder.limit(),
+        },
+        Factor::Corner(corner) => {
+            weights = corner.weights();
+            deconvolve::Method::Corner {
+                rungs: corner.rungs().iter().map(operator).collect(),
+                spectrum: operator(corner.spectrum()),
+                weights: &weights,
+            }
+        }
+        Factor::Lucy { lucy, .. } => {
+            psf = lucy.psf().iter().map(|p| f64::from(*p)).collect();
+            deconvolve::Method::Lucy { psf: &psf, iterations: lucy.iterations(), scale: 1.0 / lucy.area() }
+        }
+    };
+    kernel.prepare(gpu, &method).await
+}
+
+/// As [`crate::run`], on a GPU.
+pub async fn run(
+    gpu: &Gpu,
+    mapper: &mut Mapper,
+    input: &Input<'_>,
+    session: &Session,
+    now_ms: &dyn Fn() -> f64,
+) -> Result<(Analysis, Report), Error> {
+    let mut analysis = Analysis::new(session.clone());
+    let mut timings = Timings::default();
+    let began = now_ms();
+    let mut last = began;
+    while analysis.stage() != Stage::Done {
+        let progress = mapper.step(gpu, &mut analysis, input).await?;
+        let now = now_ms();
+        timings.add(progress.stage, now - last);
+        last = now;
+    }
+    let mut report = Report::new(&analysis, input)?;
+    timings.total = now_ms() - began;
+    report.timings_ms = timings;
+    report.backend = backend(gpu);
+    Ok((analysis, report))
+}
+
+/// As reports write it.
+pub fn backend(gpu: &Gpu) -> String {
+    format!("gpu: {}", gpu.adapter_name())
+}
