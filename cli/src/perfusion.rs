@@ -54,9 +54,10 @@ impl Error {
 
 /// Computes, writes and prints.
 pub fn run(args: &Args) -> Result<(), Error> {
-    let session = args.session()?;
+    let mut session = args.session()?;
     let began = Instant::now();
     let mut loaded = input::load(args)?;
+    session.take_echo_time(&loaded.echo_time_ms);
     let mask = args.mask_path().map(|path| input::mask(path, &loaded.volume)).transpose()?;
     if let Some((_, note)) = &mask {
         loaded.warnings.extend(note.clone());

@@ -316,6 +316,14 @@ impl Default for Session {
 }
 
 impl Session {
+    /// The echo time of the series' header (ms), where the reader has given none and there is one for all images.
+    /// Only MR has one; of several echoes the reader must say which are meant.
+    pub fn take_echo_time(&mut self, of_header_ms: &[f64]) {
+        if let ([te], true, Signal::Auto | Signal::Dsc) = (of_header_ms, self.te_ms.is_empty(), self.signal) {
+            self.te_ms = vec![*te];
+        }
+    }
+
     /// Factor between large and small vessels' plasma.
     pub fn kh(&self) -> f64 {
         self.kh.unwrap_or((1.0 - self.hematocrit_large) / (1.0 - self.hematocrit_small))
@@ -331,6 +339,18 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_headers_echo_time_is_taken_where_the_reader_gave_none() {
+        let taken = |mut session: Session, header: &[f64]| {
+            session.take_echo_time(header);
+            session.te_ms
+        };
+        assert_eq!(taken(Session::default(), &[30.0]), [30.0]);
+        assert_eq!(taken(Session { te_ms: vec![25.0], ..Session::default() }, &[30.0]), [25.0]);
+        assert!(taken(Session::default(), &[10.0, 30.0]).is_empty());
+        assert!(taken(Session { signal: Signal::Concentration, ..Session::default() }, &[30.0]).is_empty());
+    }
 
     #[test]
     fn a_session_comes_back_as_it_was_saved() {

@@ -68,7 +68,11 @@ fn kept(b: &Bench, button: &str, name: &str) -> PathBuf {
 
 /// Colours in a panel's picture that are no grey.
 fn coloured(b: &Bench) -> usize {
-    let picture = b.picture("panel-axial").unwrap();
+    coloured_in(b, "panel-axial")
+}
+
+fn coloured_in(b: &Bench, panel: &str) -> usize {
+    let picture = b.picture(panel).unwrap();
     picture.rgb.iter().filter(|[r, g, b]| r.abs_diff(*g).max(g.abs_diff(*b)) > 40).count()
 }
 
@@ -99,6 +103,15 @@ fn labels_are_opened_edited_kept_and_opened_again_equal() {
     b.click("label-5-solo").unwrap();
     b.settle().unwrap();
     let alone = coloured(&b);
+    // Through the whole volume it is seen at once, in panels that are smaller than the one before.
+    b.click("labels-projections").unwrap();
+    b.settle().unwrap();
+    assert_eq!(b.attribute("labels-projections", "aria-pressed").unwrap().as_deref(), Some("true"));
+    let projected = coloured_in(&b, "panel-slab");
+    b.click("labels-projections").unwrap();
+    b.settle().unwrap();
+    assert_eq!(coloured(&b), alone, "the slices are back");
+    assert!(projected > alone / 8, "{projected} {alone}");
     b.click("labels-all").unwrap();
     b.settle().unwrap();
     assert!(alone > 200 && alone < coloured(&b));

@@ -97,6 +97,7 @@ fn a_head_is_segmented_by_a_model_of_the_list() {
     }
     assert!(b.text("labels-origin").unwrap().contains("MeshNet"));
     println!("{said}");
+    let before = voxels(b, 1);
     // A second run takes the file from the browser's cache.
     let asked = || b.requests().iter().filter(|r| r.target.contains("/download")).count();
     assert_eq!(asked(), 1);
@@ -105,9 +106,57 @@ fn a_head_is_segmented_by_a_model_of_the_list() {
     // Ended in the middle: the page is at rest and the labels of before are there.
     b.click("model-cancel").unwrap();
     b.wait_visible("model-start").unwrap();
-    assert_eq!(voxels(b, 1), voxels(b, 1));
+    assert_eq!(voxels(b, 1), before);
     assert_eq!(asked(), 1);
     b.expect_calm().unwrap();
+}
+
+/// The 3D U-Net that finds the head has transposed convolutions, on which onnxruntime-web gives up on WebGPU. The
+/// graphics process is ended in the middle of the second run, as a driver does that starts anew.
+#[test]
+fn a_gpu_gives_the_cpus_labels_and_a_lost_device_costs_no_result() {
+    let Some(Case { b, folder: _folder, .. }) = &open("gpu", "", |_| {}) else { return };
+    pick(b, "deepbet");
+    let run = |place: &str| {
+        set(b, "model-place", place);
+        b.click("model-start").unwrap();
+        b.wait_visible("model-run").unwrap();
+    };
+    let ended = || {
+        let id = Bench::id("model-run");
+        let rest = format!("!document.querySelector('{id}')");
+        b.wait_for("the end of the run", Duration::from_secs(240), &rest).unwrap();
+        let failure = Bench::id("model-failure");
+        let why =
+            b.driver().run(&format!("return document.querySelector('{failure}')?.innerText ?? ''"), &[]);
+        assert_eq!(why.unwrap(), json!(""));
+        // What an earlier run labelled was closed, so these are this run's figures.
+        b.wait_visible("label-1-figures").unwrap();
+        b.settle().unwrap();
+        let found = (b.text("models").unwrap(), voxels(b, 1));
+        b.click("labels-close").unwrap();
+        let figures = Bench::id("label-1-figures");
+        b.wait_for("no labels", Duration::from_secs(10), &format!("!document.querySelector('{figures}')"))
+            .unwrap();
+        found
+    };
+    run("cpu");
+    let (said, by_cpu) = ended();
+    assert!(!said.contains("operators on the GPU"), "{said}");
+    run("gpu");
+    let (said, by_gpu) = ended();
+    println!("{said}: {by_gpu} voxels, the CPU {by_cpu}");
+    assert!(said.contains("operators on the GPU"), "{said}");
+    assert!((by_gpu - by_cpu).abs() <= 1e-3 * by_cpu, "{by_gpu} {by_cpu}");
+    run("gpu");
+    let id = Bench::id("model-run");
+    let computing = format!("document.querySelector('{id}')?.innerText.includes('Computing')");
+    b.wait_for("the middle of the run", Duration::from_secs(60), &computing).unwrap();
+    b.driver().devtools("Browser.crashGpuProcess", json!({})).ok();
+    let (said, again) = ended();
+    println!("{said}");
+    assert!(said.contains("began again"), "{said}");
+    assert_eq!(again, by_gpu);
 }
 
 #[test]
@@ -126,6 +175,11 @@ fn a_damaged_model_is_not_offered() {
     let Some(Case { b, .. }) = &open("damaged", "", |bytes| bytes[9_000] ^= 1) else { return };
     let list = b.text("model-choice").unwrap();
     assert!(list.contains("deepbet") && !list.contains("MeshNet"), "{list}");
+    b.driver()
+        .run("document.querySelector(arguments[0]).open = true", &[Bench::id("models-refused").into()])
+        .unwrap();
+    let why = b.text("models-refused").unwrap();
+    assert!(why.contains("meshnet-tissue") && why.contains("sha256"), "{why}");
 }
 
 #[test]

@@ -28,11 +28,19 @@ const MADE_FOR_IT_FRAMES: u32 = 12;
 /// Whether maps can be computed of a series, and where to start. `complete`: every slice has arrived.
 pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     let input = Input::new(series, volume, &[]);
-    let checked = match perfusion::check(&input, &Session::default()) {
+    let mut session = Session::default();
+    let echo_time_ms = series.acquisition.echo_time_ms.clone();
+    if series.modality == "MR" {
+        session.take_echo_time(&echo_time_ms);
+    }
+    let dsc = || Suggestion { signal: "DSC-MR".into(), unit: unit(Kind::Dsc).into(), echo_time_ms };
+    let checked = match perfusion::check(&input, &session) {
+        // Of MR many series have many frames: only the reader knows whether these show a bolus.
+        Ok(checked) if checked.kind == Kind::Dsc => return Offer::Possible(dsc()),
         Ok(checked) => checked,
         // An echo time is something that the reader can give.
         Err(perfusion::Refusal::NoEchoTime) if volume.time_points >= MADE_FOR_IT_FRAMES => {
-            return Offer::Possible(Suggestion { signal: "DSC-MR".into(), unit: unit(Kind::Dsc).into() });
+            return Offer::Possible(dsc());
         }
         Err(refusal) => return Offer::Refused(refusal.to_string()),
     };
@@ -41,7 +49,8 @@ pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
         Kind::Dsc => "DSC-MR",
         Kind::Concentration => "Concentration",
     };
-    let suggestion = Suggestion { signal: signal.into(), unit: unit(checked.kind).into() };
+    let unit = unit(checked.kind).into();
+    let suggestion = Suggestion { signal: signal.into(), unit, ..Suggestion::default() };
     let made_for_it =
         volume.time_points >= MADE_FOR_IT_FRAMES && matches!(series.modality.as_str(), "CT" | "MR");
     if complete && made_for_it { Offer::Likely(suggestion) } else { Offer::Possible(suggestion) }

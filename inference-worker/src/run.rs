@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use contract::models::ASSUMED;
+use contract::models::{ASSUMED, Model};
 use imaging::Volume;
 use inference::exec::{Exec, HostOnly, Session};
 use inference::gpu::{Gpu, GpuExec};
@@ -126,25 +126,13 @@ async fn segment(ask: Ask, data: &JsValue) -> Result<(Outcome, Vec<u8>), String>
     if model.is_bare() {
         outcome.warnings.push(ASSUMED.to_owned());
     }
-    let gpu = match place {
-        Place::Cpu => None,
-        Place::Auto | Place::Gpu => device(place, &mut outcome.warnings).await?,
+    let done = on_gpu(&graph, place, budget_bytes, &volume, &model, &clock, &mut outcome.warnings).await?;
+    let Segmented { voxels, report } = match done {
+        Some(done) => done,
+        None => labelled(&graph, HostOnly, budget_bytes, &volume, &model, &clock)
+            .await
+            .map_err(|e| e.to_string())?,
     };
-    let done = match gpu {
-        Some(exec) => {
-            let on_gpu = labelled(&graph, exec, budget_bytes, &volume, &model, &clock).await;
-            match on_gpu {
-                // Asked for by name it is no use to be told another's numbers.
-                Err(error) if place == Place::Auto && error.device_failed() => {
-                    outcome.warnings.push(format!("Computed on the CPU: {error}."));
-                    labelled(&graph, HostOnly, budget_bytes, &volume, &model, &clock).await
-                }
-                done => done,
-            }
-        }
-        None => labelled(&graph, HostOnly, budget_bytes, &volume, &model, &clock).await,
-    };
-    let Segmented { voxels, report } = done.map_err(|e| e.to_string())?;
     outcome.backend = report.backend;
     outcome.nodes_on_gpu = report.on_device as u32;
     outcome.nodes = (report.on_device + report.on_host) as u32;
@@ -153,12 +141,45 @@ async fn segment(ask: Ask, data: &JsValue) -> Result<(Outcome, Vec<u8>), String>
     Ok((outcome, voxels))
 }
 
+/// The labels by a GPU; `None` where the CPU is to make them. A device that is lost in the middle of a run, as when
+/// its driver starts anew, is asked for once more; one that is lost twice is not trusted.
+async fn on_gpu(
+    graph: &Arc<Graph>,
+    place: Place,
+    budget_bytes: u64,
+    volume: &Volume,
+    model: &Model,
+    clock: &Clock,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Segmented>, String> {
+    if place == Place::Cpu {
+        return Ok(None);
+    }
+    let mut lost = false;
+    while let Some(exec) = device(place, warnings).await? {
+        match labelled(graph, exec, budget_bytes, volume, model, clock).await {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) if error.device_failed() && !lost => {
+                lost = true;
+                warnings.push(format!("The run began again on a new graphics device: {error}."));
+            }
+            // Asked for by name it is no use to be told another's numbers.
+            Err(error) if error.device_failed() && place == Place::Auto => {
+                warnings.push(format!("Computed on the CPU: {error}."));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(None)
+}
+
 async fn labelled<E: Exec>(
     graph: &Arc<Graph>,
     exec: E,
     budget_bytes: u64,
     volume: &Volume,
-    model: &contract::models::Model,
+    model: &Model,
     clock: &Clock,
 ) -> Result<Segmented, run::SegmentError> {
     let mut session = Session::new(Arc::clone(graph), exec, budget_bytes);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use inference::conformance::difference_within;
 use inference::{Data, HostOnly, Limits, Session, Tensor, load};
+use testbed::verification::{Row, record};
 
 fn run(model: &Path, input: Tensor) -> Tensor {
     let graph = Arc::new(load(&std::fs::read(model).unwrap(), &Limits::default()).unwrap());
@@ -36,18 +37,38 @@ fn labels(tensor: &Tensor) -> Vec<usize> {
     (0..n * plane).map(best).collect()
 }
 
-fn check(got: &Tensor, want: &Tensor, name: &str) {
+/// The largest difference of two tensors of floats, and how far apart their labels are.
+fn row(got: &Tensor, want: &Tensor, name: &str, allowed: &str) -> Row {
+    let (Data::F32(g), Data::F32(w)) = (got.data(), want.data()) else { panic!("{name}: answers are f32") };
+    let largest = g.iter().zip(w).map(|(g, w)| (g - w).abs()).fold(0.0f32, f32::max);
+    let (ours, theirs) = (labels(got), labels(want));
+    let same = ours.iter().zip(&theirs).filter(|(a, b)| a == b).count();
+    Row {
+        number: format!("answer of {name}"),
+        data: "input recorded beside the model (models/refs, models/synthetic)",
+        method: "inference, CPU",
+        reference: "onnxruntime",
+        ours: format!("{} numbers", g.len()),
+        theirs: format!("{} numbers", w.len()),
+        difference: format!("{largest:.1e} absolute; {same} of {} labels equal", theirs.len()),
+        allowed: allowed.to_owned(),
+    }
+}
+
+fn check(got: &Tensor, want: &Tensor, name: &str) -> Row {
     if let Some(difference) = difference_within(got, want, (1e-4, 1e-3)) {
         panic!("{name}: {difference}");
     }
-    let (got, want) = (labels(got), labels(want));
-    let same = got.iter().zip(&want).filter(|(a, b)| a == b).count();
-    assert!(same * 1000 >= want.len() * 999, "{name}: {same} of {} labels", want.len());
+    let (ours, theirs) = (labels(got), labels(want));
+    let same = ours.iter().zip(&theirs).filter(|(a, b)| a == b).count();
+    assert!(same * 1000 >= theirs.len() * 999, "{name}: {same} of {} labels", theirs.len());
+    row(got, want, name, "1e-3 relative and 1e-4 absolute, 99.9 % of the labels")
 }
 
 #[test]
 fn recorded_networks_give_what_onnxruntime_gave() {
     let Some(folder) = testbed::reference("data/models") else { return };
+    let mut rows = Vec::new();
     for (model, arrays, output) in [
         ("meshnet-model5_gw_ae.onnx", "refs/meshnet-model5_gw_ae.npz", "logits"),
         ("meshnet-model20chan3cls.onnx", "refs/meshnet-model20chan3cls.npz", "logits"),
@@ -58,8 +79,9 @@ fn recorded_networks_give_what_onnxruntime_gave() {
         ("synthetic/vit_tiny_d2_ln17.onnx", "synthetic/vit_tiny_d2_ln17.npz", "output"),
     ] {
         let arrays = common::npz(&folder.join(arrays));
-        check(&run(&folder.join(model), arrays["input"].clone()), &arrays[output], model);
+        rows.push(check(&run(&folder.join(model), arrays["input"].clone()), &arrays[output], model));
     }
+    record("models-networks", &rows);
 }
 
 /// Photographs as the network wants them: (x - 127) / 128, channels first.
@@ -76,6 +98,7 @@ fn the_classifier_gives_what_onnxruntime_gave_in_every_precision() {
     let Some(folder) = testbed::reference("data/models") else { return };
     let arrays = common::npz(&folder.join("refs/efficientnet-lite0.npz"));
     let input = photographs(&arrays["rgb_u8"]);
+    let mut rows = Vec::new();
     for (model, output) in [
         ("efficientnet-lite0.onnx", "logits"),
         ("efficientnet-lite0_quant.onnx", "logits_quant"),
@@ -87,11 +110,20 @@ fn the_classifier_gives_what_onnxruntime_gave_in_every_precision() {
             assert_eq!(labels(&got), labels(&arrays[output]), "{model}");
             let within = difference_within(&got, &arrays[output], (0.35, 0.05));
             assert_eq!(within, None, "{model}");
+            rows.push(row(
+                &got,
+                &arrays[output],
+                model,
+                "labels equal, 0.35 absolute and 5 % (quantized steps)",
+            ));
         } else {
-            check(&got, &arrays[output], model);
+            rows.push(check(&got, &arrays[output], model));
         }
     }
     let half = run(&folder.join("efficientnet-lite0_fp16.onnx"), input);
     assert_eq!(labels(&half), labels(&arrays["logits"]), "half precision");
     assert_eq!(difference_within(&half, &arrays["logits"], (0.05, 0.05)), None, "half precision");
+    let of = "efficientnet-lite0_fp16.onnx";
+    rows.push(row(&half, &arrays["logits"], of, "labels equal, 5 % (against full precision)"));
+    record("models-classifier", &rows);
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use inference::HostOnly;
 use inference::conformance::{Verdict, judge};
+use testbed::verification::{Row, record};
 
 #[test]
 fn every_core_case_that_onnxruntime_passes_passes_on_the_cpu() {
@@ -47,4 +48,18 @@ fn every_core_case_that_onnxruntime_passes_passes_on_the_cpu() {
     }
     println!("{counts:?}");
     assert!(wrong.is_empty(), "{} required tests do not pass: {wrong:?}", wrong.len());
+    let must = required.values().filter(|must| **must).count();
+    record(
+        "node-tests",
+        &[Row {
+            number: format!("outputs of {must} node tests"),
+            data: "onnx-node-tests (category core that onnxruntime's CPU passes)",
+            method: "inference, CPU",
+            reference: "ONNX, the expected outputs of its test suite",
+            ours: format!("{} of {} pass in all", counts.get("pass").unwrap_or(&0), tests.len()),
+            theirs: format!("{must} required"),
+            difference: "none fails".into(),
+            allowed: "each test's own tolerance".into(),
+        }],
+    );
 }

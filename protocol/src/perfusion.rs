@@ -107,12 +107,15 @@ pub enum Offer {
 }
 
 /// What a reader starts from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Suggestion {
     /// What the values are, in words.
     pub signal: String,
     /// HU, or what concentration is given in.
     pub unit: String,
+    /// Of the header, for MR.
+    #[serde(default)]
+    pub echo_time_ms: Vec<f64>,
 }
 
 /// What to compute.

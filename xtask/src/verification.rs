@@ -10,8 +10,10 @@ use crate::{places, shell};
 
 /// Packages whose tests hand in rows: which of their tests, and the heading. What runs in a browser needs the
 /// built app (`cargo xtask build`).
-const PACKAGES: [(&str, &[&str], &str); 2] = [
+const PACKAGES: [(&str, &[&str], &str); 4] = [
     ("calcium", &[], "Coronary calcium"),
+    ("perfusion", &[], "Perfusion"),
+    ("inference", &["--test", "models", "--test", "node_tests", "--test", "matrix"], "ONNX models"),
     ("e2e", &["--test", "calcium", "inserts"], "Coronary calcium in the browser"),
 ];
 
@@ -40,7 +42,7 @@ pub fn write() -> Result<(), String> {
     let output = |words: &[&str]| shell::output(shell::command("git").args(words));
     let mut commit = output(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned();
     // Only what the numbers come from: the report itself is about to change.
-    let sources = ["analysis", "imaging", "scene", "phantom", "gpu-kernels", "shaders"];
+    let sources = ["analysis", "imaging", "inference", "scene", "phantom", "gpu-kernels", "shaders"];
     let changed = output(&[&["status", "--porcelain", "--"][..], &sources].concat())?;
     if !changed.trim().is_empty() {
         commit.push('+');

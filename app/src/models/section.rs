@@ -23,13 +23,18 @@ pub fn ModelSection() -> impl IntoView {
             _ => None,
         })
     });
+    let refused = Memo::new(move |_| {
+        ctx.models.with(|m| m.manifest.iter().flatten().flat_map(|m| m.refused.clone()).collect::<Vec<_>>())
+    });
     let running = Memo::new(move |_| ctx.models.with(|m| m.run.clone()));
+    // Here and not beside the list, which is not there during a run.
+    let picked = RwSignal::new(0_usize);
     view! {
         <section class="inspect" aria-labelledby="inspect-models" data-testid="models">
             <h2 id="inspect-models">"Segmentation models"</h2>
             <Show
                 when=move || running.with(Option::is_some)
-                fallback=move || view! { <Choices choices /> }
+                fallback=move || view! { <Choices choices picked /> }
             >
                 <div class="model-run" data-testid="model-run">
                     <div class="row-between">
@@ -45,6 +50,14 @@ pub fn ModelSection() -> impl IntoView {
             <Show when=move || trouble.get().is_some()>
                 <p class="quiet">{move || trouble.get()}</p>
             </Show>
+            <Show when=move || refused.with(|r| !r.is_empty())>
+                <details class="more" data-testid="models-refused">
+                    <summary>{move || format!("Not offered ({})", refused.with(Vec::len))}</summary>
+                    <ul class="plain-list warnings">
+                        {move || refused.get().into_iter().map(|r| view! { <li><Icon glyph=Glyph::Warning /><span>{format!("{}: {}", r.folder, r.reason)}</span></li> }).collect_view()}
+                    </ul>
+                </details>
+            </Show>
             <Show when=move || ctx.models.with(|m| m.failure.is_some())>
                 <p class="model-failure" role="alert" data-testid="model-failure">
                     <Icon glyph=Glyph::Warning />
@@ -57,9 +70,8 @@ pub fn ModelSection() -> impl IntoView {
 }
 
 #[component]
-fn Choices(choices: Memo<Vec<Choice>>) -> impl IntoView {
+fn Choices(choices: Memo<Vec<Choice>>, picked: RwSignal<usize>) -> impl IntoView {
     let ctx = Ctx::here();
-    let picked = RwSignal::new(0_usize);
     let chosen = Memo::new(move |_| choices.with(|c| c.get(picked.get()).or_else(|| c.first()).cloned()));
     view! {
         <Show
@@ -98,9 +110,12 @@ fn Choices(choices: Memo<Vec<Choice>>) -> impl IntoView {
                             ctx.models.update(|m| m.place = place);
                         }
                     >
-                        <option value="auto">"Best"</option>
-                        <option value="gpu">"GPU"</option>
-                        <option value="cpu">"CPU"</option>
+                        {[(Place::Auto, "auto", "Best"), (Place::Gpu, "gpu", "GPU"), (Place::Cpu, "cpu", "CPU")]
+                            .map(|(place, value, name)| {
+                                let selected = ctx.models.with_untracked(|m| m.place == place);
+                                view! { <option value=value selected=selected>{name}</option> }
+                            })
+                            .collect_view()}
                     </select>
                 </label>
                 <label class="field">

@@ -7,6 +7,7 @@ use super::files::{Export, OpenLabels};
 use super::list::LabelList;
 use super::tools::Brushes;
 use crate::ctx::Ctx;
+use crate::state::{Action, LayoutKind};
 use crate::ui::{Glyph, Icon, IconButton};
 
 #[component]
@@ -15,6 +16,9 @@ pub fn LabelSection() -> impl IntoView {
     let possible = Memo::new(move |_| ctx.workspace.with(|w| w.active_volume().is_some_and(|v| !v.colour)));
     let open = Memo::new(move |_| ctx.workspace.with(|w| w.labelling().is_some()));
     let origin = Memo::new(move |_| ctx.workspace.with(|w| w.labelling().map(|l| l.segments.origin.clone())));
+    let deep =
+        Memo::new(move |_| ctx.workspace.with(|w| w.active_volume().is_some_and(|v| v.grid.dims()[2] > 1)));
+    let projected = Memo::new(move |_| ctx.workspace.with(|w| w.layout == LayoutKind::Overview));
     let warnings = Memo::new(move |_| {
         ctx.workspace.with(|w| w.labelling().map(|l| l.segments.warnings.clone())).unwrap_or_default()
     });
@@ -47,7 +51,24 @@ pub fn LabelSection() -> impl IntoView {
                         }
                     }
                 >
-                    <p class="quiet" data-testid="labels-origin">{move || origin.get()}</p>
+                    <div class="row-between">
+                        <p class="quiet" data-testid="labels-origin">{move || origin.get()}</p>
+                        <Show when=move || deep.get()>
+                            <button
+                                type="button"
+                                class="button small"
+                                data-testid="labels-projections"
+                                title="All labels at once, projected through the whole volume"
+                                aria-pressed=move || projected.get().to_string()
+                                on:click=move |_| {
+                                    let layout = if projected.get_untracked() { LayoutKind::Planes } else { LayoutKind::Overview };
+                                    ctx.dispatch(Action::Layout(layout));
+                                }
+                            >
+                                "Projections"
+                            </button>
+                        </Show>
+                    </div>
                     <LabelList />
                     <Brushes />
                     <Export />

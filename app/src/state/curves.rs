@@ -84,7 +84,7 @@ mod tests {
         let mut q = CurveQueries::default();
         let at = w.volume(S).unwrap().grid.centre_world();
         assert!(q.ask(&w, Some((S, at))).is_none(), "nothing is open");
-        w.open_perfusion(S, Suggestion { signal: "CT".into(), unit: "HU".into() });
+        w.open_perfusion(S, Suggestion::default());
         assert!(q.ask(&w, Some((S, at))).is_none(), "nothing is computed");
         w.flow_mut().unwrap().next_task(1);
         w.take_findings(S, 1, Ok(findings()));

@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_reader_moves_the_line_that_was_found_and_undoes_it() {
         let mut w = opened(dynamic());
-        w.open_perfusion(S, Suggestion { signal: "CT".into(), unit: "HU".into() });
+        w.open_perfusion(S, Suggestion::default());
         let desk = w.flow_mut().unwrap();
         desk.adjust_midline(1.0, 0.0);
         assert_eq!(desk.session.get().midline, None, "there is none yet");

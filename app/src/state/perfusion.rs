@@ -137,10 +137,12 @@ pub struct FlowDesk {
 
 impl FlowDesk {
     pub fn new(series: SeriesId, suggestion: Suggestion) -> Self {
+        let mut session: History<Session> = History::default();
+        session.get_mut().take_echo_time(&suggestion.echo_time_ms);
         Self {
             series,
             suggestion,
-            session: History::default(),
+            session,
             step: Step::Maps,
             slots: Map::FIRST.map(Slot::Map),
             colormap: Colormap::Asist,

@@ -25,7 +25,7 @@ pub struct Args {
     /// What the voxels are: auto, ct, dsc or concentration.
     #[arg(long, value_parser = word::<Signal>)]
     signal: Option<Signal>,
-    /// Echo time for DSC in ms; two, with a comma, for dual echo.
+    /// Echo time for DSC in ms, without it that of the files; two, with a comma, for dual echo.
     #[arg(long, value_name = "T", value_delimiter = ',', allow_negative_numbers = true)]
     te_ms: Vec<f64>,
     /// `k` of C = -(k / TE) ln(S / S0).

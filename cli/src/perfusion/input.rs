@@ -16,6 +16,8 @@ pub struct Loaded {
     pub volume: Volume,
     pub modality: String,
     pub warnings: Vec<String>,
+    /// Of the header, for MR.
+    pub echo_time_ms: Vec<f64>,
     pub line: SeriesLine,
     /// Stacks of the same series that are not part of the volume.
     pub other_stacks: u32,
@@ -47,7 +49,11 @@ pub fn load(args: &Args) -> Result<Loaded, Error> {
         refused: catalog.ledger.refused().count(),
     };
     let other_stacks = series.stack.1.saturating_sub(1);
-    Ok(Loaded { volume, modality: series.modality.clone(), warnings, line, other_stacks })
+    let echo_time_ms = match series.modality.as_str() {
+        "MR" => series.acquisition.echo_time_ms.clone(),
+        _ => Vec::new(),
+    };
+    Ok(Loaded { volume, modality: series.modality.clone(), warnings, echo_time_ms, line, other_stacks })
 }
 
 /// What has no second time point is no perfusion study.

@@ -18,6 +18,8 @@ pub struct Acquisition {
     pub kvp: Vec<f64>,
     /// Slice Thickness (0018,0050), each value once, ascending.
     pub slice_thickness_mm: Vec<f64>,
+    /// Echo Time (0018,0081) or Effective Echo Time (0018,9082) above 0, each value once, ascending.
+    pub echo_time_ms: Vec<f64>,
     /// Contrast/Bolus Agent (0018,0010), or that there is a sequence (0018,0012) of them.
     pub contrast_agent: Option<String>,
     /// The attribute that says the acquisition was synchronised with the heart, with its value.
@@ -47,30 +49,36 @@ impl Acquisition {
             ..Self::default()
         };
         for frame in frames {
-            out.add(frame.kvp, frame.slice_thickness_mm);
+            insert(&mut out.kvp, frame.kvp);
+            insert(&mut out.slice_thickness_mm, frame.slice_thickness_mm);
+            insert(&mut out.echo_time_ms, frame.echo_time_ms.filter(|te| *te > 0.0));
         }
         out
     }
 
-    fn add(&mut self, kvp: Option<f64>, thickness_mm: Option<f64>) {
-        for (list, value) in [(&mut self.kvp, kvp), (&mut self.slice_thickness_mm, thickness_mm)] {
-            if let Some(value) = value
-                && let Err(at) = list.binary_search_by(|v| v.total_cmp(&value))
-            {
-                list.insert(at, value);
-            }
-        }
-    }
-
     /// Takes in what another image of the series says.
     pub fn merge(&mut self, other: &Self) {
-        other.kvp.iter().for_each(|v| self.add(Some(*v), None));
-        other.slice_thickness_mm.iter().for_each(|v| self.add(None, Some(*v)));
+        for (list, others) in [
+            (&mut self.kvp, &other.kvp),
+            (&mut self.slice_thickness_mm, &other.slice_thickness_mm),
+            (&mut self.echo_time_ms, &other.echo_time_ms),
+        ] {
+            others.iter().for_each(|v| insert(list, Some(*v)));
+        }
         self.contrast_agent = self.contrast_agent.take().or_else(|| other.contrast_agent.clone());
         self.gating = self.gating.take().or_else(|| other.gating.clone());
         if self.image_type.is_empty() {
             self.image_type.clone_from(&other.image_type);
         }
+    }
+}
+
+/// Keeps a list ascending and without repetitions.
+fn insert(list: &mut Vec<f64>, value: Option<f64>) {
+    if let Some(value) = value
+        && let Err(at) = list.binary_search_by(|v| v.total_cmp(&value))
+    {
+        list.insert(at, value);
     }
 }
 
@@ -119,12 +127,17 @@ mod tests {
 
     #[test]
     fn values_are_kept_once_and_in_order() {
-        let frame =
-            |kvp, mm| FrameHeader { kvp: Some(kvp), slice_thickness_mm: Some(mm), ..Default::default() };
+        let frame = |kvp, mm| FrameHeader {
+            kvp: Some(kvp),
+            slice_thickness_mm: Some(mm),
+            echo_time_ms: Some(mm - 1.5),
+            ..Default::default()
+        };
         let mut a = Acquisition::read(&object(&[]), &[], &[frame(120.0, 3.0), frame(100.0, 3.0)]);
         let contrast = object(&[(tags::CONTRAST_BOLUS_AGENT, VR::LO, "Iohexol")]);
         a.merge(&Acquisition::read(&contrast, &["ORIGINAL".into()], &[frame(120.0, 1.5)]));
         assert_eq!((a.kvp, a.slice_thickness_mm), (vec![100.0, 120.0], vec![1.5, 3.0]));
+        assert_eq!(a.echo_time_ms, [1.5], "0 is what some scanners write where there is none");
         assert_eq!(a.contrast_agent.as_deref(), Some("Iohexol"));
         assert_eq!(a.image_type, ["ORIGINAL"]);
     }

@@ -6,7 +6,7 @@ use crate::state::fixtures::{S, derived, dynamic, findings, opened};
 
 fn reading() -> Workspace {
     let mut w = opened(dynamic());
-    w.open_perfusion(S, Suggestion { signal: "CT".into(), unit: "HU".into() });
+    w.open_perfusion(S, Suggestion::default());
     for (map, series) in findings().maps {
         w.learn(series, derived(map));
     }
@@ -110,7 +110,7 @@ fn an_artery_is_a_question_and_an_undo_asks_the_old_one() {
 #[test]
 fn maps_before_the_estimate_of_motion_are_shown_and_the_answer_is_still_due() {
     let mut w = opened(dynamic());
-    w.open_perfusion(S, Suggestion { signal: "CT".into(), unit: "HU".into() });
+    w.open_perfusion(S, Suggestion::default());
     for (map, series) in findings().maps {
         w.learn(series, derived(map));
     }
@@ -152,6 +152,6 @@ fn closing_shows_the_series_again() {
     w.close_perfusion();
     assert!(w.flow().is_none() && w.panels.iter().all(|p| p.series == S));
     assert_eq!(w.layout, LayoutKind::Planes);
-    w.open_perfusion(S, Suggestion { signal: "CT".into(), unit: "HU".into() });
+    w.open_perfusion(S, Suggestion::default());
     assert_eq!(shown(&w), ["CBF", "CBV", "MTT", "TTP"], "as it was left");
 }
