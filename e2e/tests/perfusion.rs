@@ -40,6 +40,39 @@ fn on_page(b: &Bench, panel: &str, voxel: [u32; 3]) -> (i64, i64) {
     ((rect.x + at.x).round() as i64, (rect.y + at.y).round() as i64)
 }
 
+/// Both compute: what is one number on the CPU is it on the GPU, for every method.
+#[test]
+fn the_gpu_and_the_cpu_of_the_browser_agree() {
+    let of = |backend: &str| {
+        let b = Bench::start(Options::default()).unwrap();
+        open_sample(&b, backend);
+        let mut maps = vec![map(&b, "cbf"), map(&b, "tmax")];
+        for (i, method) in ["osvd", "lucy-richardson"].into_iter().enumerate() {
+            b.click("step-method").unwrap();
+            let choose = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+                          e.dispatchEvent(new Event('change', { bubbles: true }))";
+            b.driver().run(choose, &[Bench::id("flow-method").into(), json!(method)]).unwrap();
+            answered(&b, 2 + i as u32);
+            maps.extend([map(&b, "cbf"), map(&b, "tmax")]);
+        }
+        b.expect_calm().unwrap();
+        maps
+    };
+    let [gpu, cpu] = ["webgpu", "cpu"].map(of);
+    for (i, (gpu, cpu)) in gpu.chunks(2).zip(cpu.chunks(2)).enumerate() {
+        let most = cpu[0].iter().copied().fold(0.0, f32::max);
+        let (mut compared, mut apart) = (0, 0);
+        for at in (0..cpu[0].len()).filter(|at| cpu[0][*at] > 0.01 * most) {
+            compared += 1;
+            let near = (gpu[0][at] - cpu[0][at]).abs() <= 1e-3 * cpu[0][at] && gpu[1][at] == cpu[1][at];
+            apart += usize::from(!near);
+        }
+        println!("method {i}: {apart} of {compared} voxels apart");
+        // Two peaks, or a rung, may be equal to rounding.
+        assert!(compared > 20_000 && apart * 1000 <= compared, "method {i}: {apart} of {compared}");
+    }
+}
+
 /// The values of a map that the page keeps, from the file itself.
 fn map(b: &Bench, slug: &str) -> Vec<f32> {
     values_of(&kept(b, &format!("nifti-{slug}"), &format!("{slug}.nii.gz")))
@@ -165,6 +198,9 @@ fn the_sample_gives_its_truth(backend: &str) {
     assert_eq!(b.count("colour-bar").unwrap(), 4);
     let ends = "return [...document.querySelectorAll('[data-testid=bar-high]')].map(e => e.value)";
     assert_eq!(b.driver().run(ends, &[]).unwrap(), json!(["100", "10", "10", "10"]));
+    let computed = b.text("perfusion-computed").unwrap();
+    let where_asked = if backend == "webgpu" { "GPU: " } else { "CPU in" };
+    assert!(computed.contains(where_asked), "{backend}: {computed}");
     let (first, seen) = (map(&b, "cbv"), b.picture("panel-cbv").unwrap());
     assert!(seen.distinct() > 30, "the map is in colour");
 

@@ -17,6 +17,7 @@ use protocol::calcium::Task;
 use crate::calcium::GpuScoring;
 use crate::canvas::{panel_draw, shown_labels};
 use crate::link;
+use crate::perfusion::GpuMapping;
 use crate::pixel_canvas::{Picture, PixelCanvas};
 use crate::session::Loaded;
 
@@ -54,6 +55,8 @@ pub struct GpuCanvas {
     frame: u64,
     /// Calcium scores computed from the same copies.
     pub scoring: GpuScoring,
+    /// Perfusion maps.
+    pub mapping: GpuMapping,
 }
 
 impl GpuCanvas {
@@ -93,6 +96,7 @@ impl GpuCanvas {
             copies: Vec::new(),
             frame: 0,
             scoring: GpuScoring::default(),
+            mapping: GpuMapping::default(),
         })
     }
 

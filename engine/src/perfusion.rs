@@ -5,8 +5,10 @@
 //! `session/perfusing.rs`.
 
 use contract::perfusion::Session;
+use gpu_kernels::Gpu;
 use imaging::{NiftiVoxels, Series, Volume, Voxels, nifti_bytes};
-use perfusion::{Analysis, Check, Class, Input, Kind, RegionReport, Report, Rigid, Stage};
+use perfusion::gpu::{self, Mapper};
+use perfusion::{Analysis, Check, Class, Input, Kind, Progress, RegionReport, Report, Rigid, Stage};
 use protocol::SeriesId;
 use protocol::perfusion::{
     Check as Told, Findings, Map, Motion, Offer, Region, Sides, Step, Suggestion, Vessel,
@@ -24,6 +26,51 @@ pub const VEIN: u8 = 5;
 
 /// Fewer frames than this are rather phases of a scan than a bolus.
 const MADE_FOR_IT_FRAMES: u32 = 12;
+
+/// Deconvolution on one device. Lost with it.
+#[derive(Default)]
+pub struct GpuMapping {
+    /// Compiled and checked against the twin at the first maps; an error once is an error for this device.
+    mapper: Option<Result<Mapper, gpu::Error>>,
+}
+
+impl GpuMapping {
+    /// One step as [`Analysis::step`], and where it was done as reports write it.
+    pub async fn step(
+        &mut self,
+        device: &Gpu,
+        analysis: &mut Analysis,
+        input: &Input<'_>,
+    ) -> Result<(Progress, String), gpu::Error> {
+        if self.mapper.is_none() {
+            let checked = gpu::self_check(device).await;
+            self.mapper = Some(match checked {
+                Ok(()) => Mapper::new(device).await,
+                Err(error) => Err(error),
+            });
+        }
+        match &mut self.mapper {
+            Some(Ok(mapper)) => Ok((mapper.step(device, analysis, input).await?, gpu::backend(device))),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(gpu_kernels::ComputeError::NoCompute.into()),
+        }
+    }
+
+    /// Gives the curves of a study back.
+    pub fn forget(&mut self) {
+        if let Some(Ok(mapper)) = &mut self.mapper {
+            mapper.forget();
+        }
+    }
+}
+
+/// Where maps were computed, as the page writes it.
+fn computed_on(backend: &str) -> String {
+    match backend.strip_prefix("gpu: ") {
+        Some(adapter) => format!("GPU: {adapter}"),
+        None => backend.to_uppercase(),
+    }
+}
 
 /// Whether maps can be computed of a series, and where to start. `complete`: every slice has arrived.
 pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
@@ -234,7 +281,7 @@ pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findin
         midline: Some(report.midline),
         quality: report.quality.iter().map(told).collect(),
         warnings: report.warnings.clone(),
-        backend: report.backend.to_uppercase(),
+        backend: computed_on(&report.backend),
         ms: report.timings_ms.total,
         stages_ms: stages(report),
         ..Findings::default()

@@ -126,7 +126,8 @@ impl Session {
             self.draw().await;
         }
         while link::now_ms() < until {
-            if !(self.read_step().await || self.load_step() || self.picture_step() || self.flow_step()) {
+            if !(self.read_step().await || self.load_step() || self.picture_step() || self.flow_step().await)
+            {
                 if self.grown {
                     self.draw().await;
                 }
@@ -173,6 +174,9 @@ impl Session {
                 self.loaded.clear();
                 self.scores.forget();
                 self.flow.forget();
+                if let Some(Canvas::Gpu(canvas)) = &mut self.canvas {
+                    canvas.mapping.forget();
+                }
                 self.catalog = None;
                 self.ids.clear();
                 self.unpictured.clear();

@@ -389,7 +389,7 @@ impl Analysis {
         else {
             return Ok(None);
         };
-        Ok((self.found.len() < prepared.curves.len()).then(|| Work {
+        Ok((self.found.len() < prepared.curves.len()).then_some(Work {
             curves: &prepared.curves,
             curves_stamp: self.curves_stamp,
             factor,

@@ -6,10 +6,11 @@
 use gpu_kernels::Labels;
 use perfusion::{Analysis, Input, Motion, Report, Stage, Timings};
 use protocol::perfusion::{Curve, Format, Map, Place, Task};
-use protocol::{Event, SeriesId};
+use protocol::{Backend, Event, SeriesId};
 use scene::DVec3;
 
 use super::{Session, TELL_MS};
+use crate::canvas::Canvas;
 use crate::perfusion::{self as flow, Projection};
 use crate::{answer, link};
 
@@ -23,6 +24,10 @@ struct Study {
     running: Option<Running>,
     /// The session that was asked for, while a quicker one is computed first.
     then: Option<contract::perfusion::Session>,
+    /// Where the newest maps were deconvolved, as reports write it.
+    backend: String,
+    /// Why the GPU did not do it.
+    failure: Option<String>,
     /// Of the maps on the screen.
     report: Option<Report>,
 }
@@ -72,7 +77,7 @@ impl Session {
     }
 
     /// One step of the newest question. False: there is nothing to compute.
-    pub(super) fn flow_step(&mut self) -> bool {
+    pub(super) async fn flow_step(&mut self) -> bool {
         if let Some((query, task)) = self.flow.wanted.take() {
             self.begin_maps(query, task);
             return true;
@@ -83,7 +88,7 @@ impl Session {
             return false;
         };
         let series = study.series;
-        match self.advance(&mut study, &mut running) {
+        match self.advance(&mut study, &mut running).await {
             Ok(true) => study.running = Some(running),
             Ok(false) => {
                 let mut outcome = self.finish_maps(&mut study, &running);
@@ -130,6 +135,7 @@ impl Session {
                     study.analysis.drop_from(Stage::Check);
                 }
                 study.then = None;
+                study.failure = None;
                 study.analysis.set(task.session);
                 study
             }
@@ -144,6 +150,8 @@ impl Session {
                 }),
                 projection: Projection::new(),
                 running: None,
+                backend: "cpu".into(),
+                failure: None,
                 report: None,
             },
         };
@@ -153,7 +161,7 @@ impl Session {
     }
 
     /// One unit of work; whether there is more.
-    fn advance(&mut self, study: &mut Study, running: &mut Running) -> Result<bool, String> {
+    async fn advance(&mut self, study: &mut Study, running: &mut Running) -> Result<bool, String> {
         let index = self.index_of(study.series).ok_or(GONE)?;
         let series = self.catalog.as_ref().and_then(|c| c.series.get(index)).ok_or(GONE)?;
         let loaded =
@@ -167,7 +175,42 @@ impl Session {
             study.projection.step(volume, darkens);
             (Stage::Check, 0.5)
         } else {
-            let progress = study.analysis.step(&input).map_err(|e| e.to_string())?;
+            // The twin is faster than a GPU that a processor plays; asked for by name it is used all the same.
+            let gpu = match &mut self.canvas {
+                Some(Canvas::Gpu(canvas))
+                    if canvas.gpu.can_compute()
+                        && study.failure.is_none()
+                        && (!canvas.gpu.is_software() || self.force == Some(Backend::WebGpu)) =>
+                {
+                    Some(canvas)
+                }
+                _ => None,
+            };
+            let on_gpu = match gpu {
+                Some(canvas) if study.analysis.stage() == Stage::Maps => {
+                    Some(canvas.mapping.step(&canvas.gpu, &mut study.analysis, &input).await)
+                }
+                _ => None,
+            };
+            let progress = match on_gpu {
+                Some(Ok((progress, backend))) => {
+                    study.backend = backend;
+                    progress
+                }
+                Some(Err(error)) if error.cpu_can_compute() => {
+                    study.failure = Some(error.to_string());
+                    // What it found so far is not mixed with what the CPU finds.
+                    study.analysis.drop_from(Stage::Maps);
+                    return Ok(true);
+                }
+                Some(Err(error)) => return Err(error.to_string()),
+                None => {
+                    if study.analysis.stage() == Stage::Maps {
+                        study.backend = "cpu".into();
+                    }
+                    study.analysis.step(&input).map_err(|e| e.to_string())?
+                }
+            };
             (progress.stage, progress.done as f64 / progress.total.max(1) as f64)
         };
         let now = link::now_ms();
@@ -193,6 +236,8 @@ impl Session {
         let warnings: Vec<String> = series.warnings.iter().chain(loaded.warnings()).cloned().collect();
         let input = Input::new(series, volume, &warnings);
         let mut report = Report::new(&study.analysis, &input).map_err(|e| e.to_string())?;
+        report.backend.clone_from(&study.backend);
+        report.warnings.extend(study.failure.iter().map(|why| format!("Computed on the CPU: {why}.")));
         let dims = volume.grid.dims();
         let mut made = flow::volumes(study.series, volume, &study.analysis);
         // Another mask needs other labels, and these pictures are made in a moment.

@@ -79,7 +79,8 @@ impl Circulant {
     pub(super) fn transforming(&self) -> Linear {
         let row = |row: usize| {
             let angle = move |t| self.angle(row / 2, t);
-            (0..self.samples).map(move |t| if row % 2 == 0 { angle(t).cos() } else { -angle(t).sin() })
+            (0..self.samples)
+                .map(move |t| if row.is_multiple_of(2) { angle(t).cos() } else { -angle(t).sin() })
         };
         let rows = 2 * (self.samples + 1);
         Linear::new(rows, self.samples, (0..rows).flat_map(row).collect())

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses its part; tests may panic")]
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use gpu_kernels::Gpu;
 use imaging::limits::Limits;
 use imaging::{Source, Volume, Voxels, read_study};
@@ -59,13 +61,20 @@ pub fn on_gpu(gpu: &Gpu, mapper: &mut Mapper, input: &Input, session: &Session) 
     pollster::block_on(gpu::run(gpu, mapper, input, session, &|| 0.0)).unwrap()
 }
 
-static GPU: std::sync::OnceLock<Option<Gpu>> = std::sync::OnceLock::new();
+/// Compiled once for all tests of a binary.
+static GPU: OnceLock<Option<(Gpu, Mutex<Mapper>)>> = OnceLock::new();
+
+fn compiled() -> Option<(Gpu, Mutex<Mapper>)> {
+    let gpu = adapter()?;
+    let mapper = pollster::block_on(Mapper::new(&gpu)).unwrap();
+    Some((gpu, Mutex::new(mapper)))
+}
 
 /// As [`run`], and the GPU gives the same maps to 1e-3 wherever CBF is above 1 % of its highest value.
 pub fn run_on_both(volume: &Volume, modality: &str, session: &Session) -> (Analysis, Report) {
     let on_cpu = run(volume, modality, session);
-    if let Some(gpu) = GPU.get_or_init(adapter) {
-        let mut mapper = pollster::block_on(Mapper::new(gpu)).unwrap();
+    if let Some((gpu, mapper)) = GPU.get_or_init(compiled) {
+        let mut mapper = mapper.lock().unwrap_or_else(PoisonError::into_inner);
         let (analysis, _) = on_gpu(gpu, &mut mapper, &input(volume, modality), session);
         let (got, want) = (analysis.maps().unwrap(), on_cpu.0.maps().unwrap());
         let cbf = want.get(Map::Cbf);
