@@ -20,9 +20,9 @@ pub fn standard_scan() -> Acquisition {
     Acquisition {
         kvp: vec![120.0],
         slice_thickness_mm: vec![3.0],
-        contrast_agent: None,
         gating: Some("by the test".into()),
         image_type: ["ORIGINAL", "PRIMARY", "AXIAL"].map(String::from).to_vec(),
+        ..Acquisition::default()
     }
 }
 
