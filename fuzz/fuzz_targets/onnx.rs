@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut session = Session::new(Arc::clone(&graph), HostOnly, BUDGET);
     let Ok(plan) = session.plan(&infos) else { return };
     let Ok((outputs, _)) = pollster::block_on(session.run(inputs, |_| ControlFlow::Continue(()))) else { return };
-    for ((_, tensor), (_, id)) in outputs.iter().zip(&graph.outputs) {
+    for ((_, tensor), (_, id)) in outputs.iter().zip(&plan.graph.outputs) {
         if let Some(info) = &plan.infos[*id] {
             assert_eq!(tensor.info(), *info);
         }

@@ -200,6 +200,11 @@ impl Tensor {
         &self.data
     }
 
+    /// The elements, to be overwritten; their number is the shape's and has to stay so.
+    pub(crate) const fn data_mut(&mut self) -> &mut Data {
+        &mut self.data
+    }
+
     /// The elements, without the shape.
     pub fn into_data(self) -> Data {
         self.data

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
 
-use inference::cpu::{Activation, ConvKernel, ConvShape, CpuError, Matrix, gemm, matmul, reference};
+use inference::cpu::{
+    Activation, ConvKernel, ConvShape, CpuError, Matrix, Smooth, gemm, matmul, reference, softmax,
+};
 use inference::window::{Axis, WindowAttributes};
 
 /// Numbers between -1 and 1 that repeat nowhere near.
@@ -192,6 +194,58 @@ fn a_batch_of_products_may_share_one_side() {
     compare("batch", &got, &want, 5);
     assert!(matmul(&left, &[right, right]).is_err(), "two cannot be spread over three");
     assert_eq!(matmul(&[], &[right]).unwrap(), Vec::<f32>::new());
+}
+
+#[test]
+fn softmax_equals_the_plain_loop_along_every_axis_and_at_the_ends_of_the_range() {
+    let mut random = Random(41);
+    // Differences up to 87 are rounded to 4e-6, which is the relative error of their exponential.
+    for case in 0..80 {
+        let sizes = [1 + random.below(4), 1 + random.below(40), [1, 1, 1 + random.below(50)][case % 3]];
+        let scale = [1.0, 30.0, 1e4][random.below(3)];
+        let mut values = random.values(sizes.iter().product());
+        values.iter_mut().for_each(|x| *x *= scale);
+        let (got, want) = (softmax(&values, sizes).unwrap(), reference::softmax(&values, sizes));
+        for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+            assert!((got - want).abs() <= 8e-6 * want + 1e-37, "{sizes:?} {i}: {got}, wanted {want}");
+        }
+    }
+    let of = |values: &[f32]| softmax(values, [1, values.len(), 1]).unwrap();
+    assert_eq!(of(&[0.0, f32::NEG_INFINITY]), [1.0, 0.0]);
+    assert_eq!(of(&[1e30, 1e30]), [0.5, 0.5]);
+    assert!(of(&[f32::NAN, 0.0]).iter().all(|x| x.is_nan()), "what is not a number stays so");
+    assert!(of(&[f32::NEG_INFINITY; 3]).iter().all(|x| x.is_nan()), "nothing has no shares");
+    assert_eq!(softmax(&[], [0, 3, 2]).unwrap(), Vec::<f32>::new());
+    assert!(softmax(&[0.0; 5], [1, 3, 2]).is_err());
+}
+
+#[test]
+fn smooth_functions_equal_the_c_librarys() {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    type Exact = Box<dyn Fn(f64) -> f64>;
+    let functions: [(Smooth, Exact); 5] = [
+        (Smooth::Sigmoid, Box::new(sigmoid)),
+        (Smooth::Swish { alpha: 1.5 }, Box::new(move |x| x * sigmoid(1.5 * x))),
+        (Smooth::Gelu, Box::new(|x| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)))),
+        (Smooth::Erf, Box::new(libm::erf)),
+        (Smooth::Elu { alpha: 0.7 }, Box::new(|x| if x < 0.0 { f64::from(0.7f32) * x.exp_m1() } else { x })),
+    ];
+    for (function, exact) in functions {
+        // An odd number of them, so that the last vector is filled up.
+        let places: Vec<f32> =
+            (-20_001..=20_000).map(|i| i as f32 * 1e-3).chain([-1e4, 1e4, 1e-30]).collect();
+        let mut got = places.clone();
+        function.apply(&mut got);
+        for (&x, &got) in places.iter().zip(&got) {
+            let want = exact(x.into());
+            // erf is good to 4 units of 1, and GELU multiplies what 1 + erf leaves of it by x / 2.
+            let allowed = 1e-6 * want.abs() + 1.5e-7 * f64::from(x.abs()).min(6.0);
+            assert!((f64::from(got) - want).abs() <= allowed, "{function:?} of {x}: {got}, wanted {want}");
+        }
+        let mut strange = [f32::NAN, 0.0];
+        function.apply(&mut strange);
+        assert!(strange[0].is_nan() && !strange[1].is_nan(), "{function:?}: {strange:?}");
+    }
 }
 
 #[test]

@@ -72,6 +72,7 @@ impl Builder {
             op,
             inputs: inputs.iter().map(|&id| Some(id)).collect(),
             outputs: vec![Some(value)],
+            part_of: None,
         });
         value
     }

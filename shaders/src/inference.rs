@@ -23,6 +23,9 @@ pub const CONV_I8: Shader =
 pub const DEPTHWISE: Shader =
     computes("depthwise", &[COMMON, ACTIVATION, SLIDING, part!("inference/depthwise.wgsl")]);
 
+/// A 1×1 convolution and the channel of its largest result, four to a word.
+pub const LABELS: Shader = computes("labels", &[COMMON, part!("inference/labels.wgsl")]);
+
 /// Batched product of matrices.
 pub const MATMUL: Shader = computes("matmul", &[COMMON, ACTIVATION, part!("inference/matmul.wgsl")]);
 
@@ -61,6 +64,7 @@ pub const ALL: &[Shader] = &[
     CONV,
     CONV_I8,
     DEPTHWISE,
+    LABELS,
     MATMUL,
     POOL,
     NORM,

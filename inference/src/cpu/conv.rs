@@ -47,16 +47,48 @@ const COPY: usize = 1 << 18;
 /// Products below which a second thread costs more than it brings.
 const ALONE: usize = 1 << 18;
 
+/// Rows of a band of which the copies fit the cache; `row` elements are copied for each, `reach` rows more.
+fn rows_of_band(row: usize, reach: usize) -> usize {
+    (COPY / row.max(1)).saturating_sub(reach).max(reach).max(8)
+}
+
+/// Bytes that a convolution takes beside input, output and weights, at most.
+pub fn conv_scratch_bytes(shape: ConvShape, axes: &[Axis]) -> u64 {
+    let Ok([z, y, x]) = three(axes) else { return 0 };
+    if [z, y, x].iter().all(still) && !shape.transposed {
+        return 0;
+    }
+    // Of a transposed one, each residue of the outputs is a pass of its own over less.
+    let (phases, stride) = if shape.transposed {
+        (1, [y.stride, x.stride])
+    } else {
+        (y.stride.min(y.kernel) * x.stride.min(x.kernel), [1, 1])
+    };
+    let reach = |axis: &Axis| (axis.kernel - 1) * axis.dilation / axis.stride + 1;
+    let width = x.output.div_ceil(stride[1]) + reach(&x);
+    let row = (shape.inputs / shape.groups.max(1))
+        .saturating_mul(z.kernel)
+        .saturating_mul(phases)
+        .saturating_mul(width);
+    let rows = rows_of_band(row, reach(&y)).min(y.output.div_ceil(stride[0])) + reach(&y);
+    (row.saturating_mul(rows) + SLACK).saturating_mul(4 * parallel::threads()) as u64
+}
+
 const UNIT: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_begin: 0, pad_end: 0 };
 
 /// Depth, height and width; the missing ones have one element.
-fn three(axes: &[Axis]) -> Result<[Axis; 3], CpuError> {
+pub(super) fn three(axes: &[Axis]) -> Result<[Axis; 3], CpuError> {
     match *axes {
         [x] => Ok([UNIT, UNIT, x]),
         [y, x] => Ok([UNIT, y, x]),
         [z, y, x] => Ok([z, y, x]),
         _ => Err(CpuError::Rank(axes.len())),
     }
+}
+
+/// Whether an axis is left as it is.
+fn still(axis: &Axis) -> bool {
+    axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0
 }
 
 impl ConvKernel {
@@ -89,6 +121,14 @@ impl ConvKernel {
         Ok(Self { shape, window, passes })
     }
 
+    /// Weights, inputs and outputs where an output is a sum over the channels of one input element.
+    pub(super) fn pointwise(&self, axes: &[Axis; 3]) -> Option<(&Packed, usize, usize)> {
+        let ConvShape { inputs, outputs, groups, transposed } = self.shape;
+        let plain = !transposed && groups == 1 && self.window == [(1, 1, 1); 3] && axes.iter().all(still);
+        let weights = self.passes.first()?.groups.first()?;
+        plain.then_some((weights, inputs, outputs))
+    }
+
     /// Convolves `input` (batch, channels, spatial…) to (batch, outputs, spatial…). `bias` has one element per output
     /// channel, or none.
     ///
@@ -119,11 +159,7 @@ impl ConvKernel {
             return Ok(output);
         }
         let volume: usize = from.iter().product();
-        let pointwise = !self.shape.transposed
-            && axes
-                .iter()
-                .all(|axis| axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0);
-        if pointwise && inputs / groups > 1 {
+        if !self.shape.transposed && axes.iter().all(still) && inputs / groups > 1 {
             let (per_input, per_output) = (volume * inputs / groups, volume * outputs / groups);
             for (i, output) in output.chunks_mut(per_output).enumerate() {
                 let group = i % groups;
@@ -206,7 +242,7 @@ impl Call<'_> {
 
         let [z, y, x] = &pass.taps;
         let row = inputs * z.taps.len() * y.phases.len() * x.phases.len() * (self.axes[2].output + x.reach);
-        let fitting = (COPY / row.max(1)).saturating_sub(y.reach).max(y.reach).max(8);
+        let fitting = rows_of_band(row, y.reach);
         let parts = parallel::split(groups, if groups > 1 { wanted.div_ceil(batch) } else { 1 });
         let mut units = batch * parts.len();
         let bands = height.div_ceil(fitting).max(wanted.div_ceil(units).min(height / 4)).max(1);

@@ -9,14 +9,18 @@ mod activation;
 mod conv;
 mod gather;
 mod gemm;
+mod labels;
 mod parallel;
 mod tile;
+mod vector;
 
 pub mod reference;
 
 pub use activation::Activation;
-pub use conv::{ConvKernel, ConvShape};
+pub use conv::{ConvKernel, ConvShape, conv_scratch_bytes};
 pub use gemm::{Matrix, gemm, matmul};
+pub use labels::{label_scratch_bytes, largest};
+pub use vector::{Smooth, softmax};
 
 /// What the operators of this module refuse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -78,6 +78,19 @@ pub fn conv(
     sums.iter().enumerate().map(of).collect()
 }
 
+/// Softmax over the middle axis of (outer, n, inner).
+pub fn softmax(values: &[f32], [outer, n, inner]: [usize; 3]) -> Vec<f32> {
+    let mut out = vec![0.0; values.len()];
+    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+        let at = |k: usize| (o * n + k) * inner + i;
+        let most = (0..n).map(|k| f64::from(values[at(k)])).fold(f64::NEG_INFINITY, f64::max);
+        let e = |k: usize| (f64::from(values[at(k)]) - most).exp();
+        let sum: f64 = (0..n).map(e).sum();
+        (0..n).for_each(|k| out[at(k)] = (e(k) / sum) as f32);
+    }
+    out
+}
+
 /// `left (m × k) · right (k × n)`.
 pub fn matmul(left: &[f32], right: &[f32], m: usize, k: usize, n: usize) -> Vec<f32> {
     let dot = |i: usize, j: usize| -> f64 {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::{Arg, Exec, ExecError, allowed};
 use crate::graph::{Graph, Node, ValueId};
-use crate::ops::{Known, Op, OpError, Prepared};
-use crate::plan::Plan;
+use crate::ops::{Known, Op, OpError, Prepared, planes};
+use crate::plan::{Part, Plan};
 use crate::tensor::{Tensor, TensorInfo};
 
 /// Why a run ended without result.
@@ -104,6 +104,8 @@ pub struct Report {
     pub peak_bytes: u64,
     /// Nodes whose shapes were known only when they ran.
     pub data_dependent: usize,
+    /// Planes of a slab, where the model was run in slabs.
+    pub slab: Option<usize>,
 }
 
 /// A value during a run.
@@ -121,8 +123,9 @@ pub struct Session<E: Exec> {
     plan: Option<(Vec<TensorInfo>, Arc<Plan>)>,
     /// Constants that were uploaded for the current plan.
     weights: HashMap<ValueId, E::Value>,
-    /// Constants that operators of the host made ready for the current plan, by node.
-    prepared: HashMap<usize, Option<Prepared>>,
+    /// Constants that operators of the host made ready for the current plan, by node, or by the node that nodes are a
+    /// part of.
+    prepared: HashMap<(bool, usize), Option<Prepared>>,
 }
 
 impl<E: Exec> Session<E> {
@@ -146,7 +149,21 @@ impl<E: Exec> Session<E> {
         self.exec
     }
 
-    /// What will happen for inputs like these, in the model's order.
+    /// Lets output `name` hold the class of the largest score, one byte per voxel, from now on; scores are (N, C, …).
+    /// `false` where there is no such output.
+    pub fn answer_labels(&mut self, name: &str) -> bool {
+        let at = self.graph.outputs.iter().position(|(output, _)| output == name);
+        let labelling = at.and_then(|at| self.graph.with_labels(at));
+        if let Some(graph) = labelling {
+            self.graph = Arc::new(graph);
+            self.plan = None;
+            return true;
+        }
+        false
+    }
+
+    /// What will happen for inputs like these, in the model's order. What does not fit the budget in one piece is run in
+    /// slabs.
     ///
     /// # Errors
     /// Inputs that the model does not take, shapes that contradict each other, and more bytes than the budget.
@@ -156,7 +173,9 @@ impl<E: Exec> Session<E> {
         {
             return Ok(Arc::clone(plan));
         }
-        let plan = Arc::new(Plan::new(&self.graph, inputs, self.budget)?);
+        let cost = |info: &TensorInfo| self.exec.bytes_of(info);
+        let plan = Arc::new(Plan::within(&self.graph, inputs, self.budget, &cost)?);
+        self.exec.expect(plan.peak_bytes);
         self.plan = Some((inputs.to_vec(), Arc::clone(&plan)));
         self.weights.clear();
         self.prepared.clear();
@@ -191,11 +210,12 @@ impl<E: Exec> Session<E> {
         let inputs = self.ordered(inputs)?;
         let infos: Vec<_> = inputs.iter().map(Tensor::info).collect();
         let plan = self.plan(&infos)?;
-        let graph = Arc::clone(&self.graph);
+        let graph = Arc::clone(&plan.graph);
         let mut report = Report {
             backend: self.exec.name(),
             peak_bytes: plan.peak_bytes,
             data_dependent: plan.data_dependent,
+            slab: plan.slab,
             ..Report::default()
         };
         let mut slots: Vec<Option<Slot<E::Value>>> = graph.values.iter().map(|_| None).collect();
@@ -214,12 +234,17 @@ impl<E: Exec> Session<E> {
                 return Err(RunError::Stopped);
             }
             self.node(at, &plan, &mut slots, &mut report).await?;
+            for &id in node.outputs.iter().flatten() {
+                if let Some(part) = plan.parts.get(&id) {
+                    self.keep(node, id, *part, &plan, &mut slots).await?;
+                }
+            }
             for &id in &plan.ends[step] {
                 slots[id] = None;
             }
         }
         let mut outputs = Vec::with_capacity(graph.outputs.len());
-        for (name, id) in &graph.outputs {
+        for (at, (name, id)) in graph.outputs.iter().enumerate() {
             let missing = || RunError::Input { name: name.clone(), what: "was made by nothing".into() };
             let slot = slots[*id].as_mut().ok_or_else(missing)?;
             if slot.host.is_none()
@@ -232,12 +257,44 @@ impl<E: Exec> Session<E> {
                 })?;
                 slot.host = Some(Arc::new(tensor));
             }
-            let tensor = slot.host.as_deref().ok_or_else(missing)?;
-            outputs.push((name.clone(), tensor.clone()));
+            slot.device = None;
+            // A second output may be the same value; the last one takes it.
+            let again = graph.outputs[at + 1..].iter().any(|(_, other)| other == id);
+            let tensor = if again { slot.host.clone() } else { slot.host.take() };
+            outputs.push((name.clone(), tensor.map(Arc::unwrap_or_clone).ok_or_else(missing)?));
         }
         report.host_operators.sort_unstable();
         report.host_operators.dedup();
         Ok((outputs, report))
+    }
+
+    /// Copies a part of an output to where it belongs, and lets it go.
+    async fn keep(
+        &mut self,
+        node: &Node,
+        id: ValueId,
+        part: Part,
+        plan: &Plan,
+        slots: &mut [Option<Slot<E::Value>>],
+    ) -> Result<(), RunError> {
+        self.bring_to_host(node, &mut slots[id]).await?;
+        let (_, output) = plan.graph.outputs[part.output];
+        let own = slots[id].take().and_then(|slot| slot.host).ok_or(OpError::Missing { input: id });
+        let info = plan.infos[output].clone().ok_or(OpError::Missing { input: output });
+        let place = || -> Result<(), OpError> {
+            let (own, info) = (own?, info?);
+            let slot = match &mut slots[output] {
+                Some(slot) => slot,
+                empty => {
+                    let whole = Some(Arc::new(planes::zeros(&info)?));
+                    empty.insert(Slot { info, host: whole, device: None })
+                }
+            };
+            let whole =
+                slot.host.as_mut().and_then(Arc::get_mut).ok_or(OpError::Missing { input: output })?;
+            planes::put(whole, &own, part.axis, part.first)
+        };
+        place().map_err(|error| RunError::node(node, error))
     }
 
     async fn node(
@@ -247,8 +304,7 @@ impl<E: Exec> Session<E> {
         slots: &mut [Option<Slot<E::Value>>],
         report: &mut Report,
     ) -> Result<(), RunError> {
-        let graph = Arc::clone(&self.graph);
-        let node = &graph.nodes[at];
+        let node = &plan.graph.nodes[at];
         let parameters = node.op.kernel().parameters();
         for &at in parameters {
             if let Some(id) = node.inputs.get(at).copied().flatten() {
@@ -394,7 +450,8 @@ impl<E: Exec> Session<E> {
             let host = |id: Option<ValueId>| slots[id?].as_ref()?.host.as_deref();
             let inputs: Vec<_> = node.inputs.iter().map(|&id| host(id)).collect();
             let constant = |id: &ValueId| plan.constants.contains_key(id);
-            let prepared = self.prepared.entry(at).or_insert_with(|| {
+            let key = node.part_of.map_or((false, at), |whole| (true, whole));
+            let prepared = self.prepared.entry(key).or_insert_with(|| {
                 let constants: Vec<_> = node.inputs.iter().map(|id| host(id.filter(constant))).collect();
                 kernel.prepare(&constants)
             });

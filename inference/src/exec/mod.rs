@@ -85,6 +85,14 @@ pub trait Exec {
     /// Where the device fails.
     fn download(&mut self, value: &Self::Value) -> impl Future<Output = Result<Tensor, ExecError>>;
 
+    /// Bytes that a tensor takes there.
+    fn bytes_of(&self, info: &TensorInfo) -> u64 {
+        bytes(info).unwrap_or(u64::MAX)
+    }
+
+    /// What a run will take at most: memory that is kept for reuse beyond that is given back.
+    fn expect(&mut self, _bytes: u64) {}
+
     /// Bytes that its values take at the moment, those kept for reuse included.
     fn bytes_in_use(&self) -> u64;
 

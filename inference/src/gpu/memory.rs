@@ -56,7 +56,7 @@ impl Block {
 }
 
 /// Rounds up to a size that others are likely to want too: an eighth of a power of two apart.
-fn class_of(bytes: u64) -> u64 {
+pub(crate) fn class_of(bytes: u64) -> u64 {
     let bytes = bytes.max(256);
     let step = (1u64 << (63 - bytes.leading_zeros())) / 8;
     bytes.next_multiple_of(step.max(256))
@@ -86,6 +86,13 @@ impl Pool {
             })
         });
         Ok(Block(Rc::new(Inner { buffer, shelf: Rc::downgrade(&self.0) })))
+    }
+
+    /// Whether so many words would take a new buffer and all together more than `most` bytes.
+    pub(crate) fn exceeds(&self, words: u64, most: u64) -> bool {
+        let size = class_of(words.saturating_mul(WORD_BYTES));
+        let shelf = self.0.borrow();
+        shelf.free.get(&size).is_none_or(Vec::is_empty) && shelf.held_bytes.saturating_add(size) > most
     }
 
     /// Gives the free buffers back to the driver.

@@ -87,6 +87,8 @@ pub struct Recorder {
     nothing: Option<Block>,
     faults: Vec<Fault>,
     dispatches: u64,
+    /// Beyond, free buffers go back to the driver before a new one is made.
+    expected_bytes: u64,
 }
 
 impl Recorder {
@@ -103,12 +105,18 @@ impl Recorder {
             nothing: None,
             faults: Vec::new(),
             dispatches: 0,
+            expected_bytes: u64::MAX,
         }
     }
 
     /// The device.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
+    }
+
+    /// Lets free buffers go where all together would take more than this.
+    pub fn expect(&mut self, bytes: u64) {
+        self.expected_bytes = bytes;
     }
 
     /// Bytes of GPU memory held now, and the most that were held.
@@ -135,6 +143,9 @@ impl Recorder {
     /// # Errors
     /// Where it exceeds a binding of this device; then nothing was allocated.
     pub fn take(&mut self, words: u64) -> Result<Block, GpuFault> {
+        if self.pool.exceeds(words, self.expected_bytes) {
+            self.trim();
+        }
         self.open();
         self.pool.take(&self.gpu, words)
     }

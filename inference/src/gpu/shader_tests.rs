@@ -52,6 +52,7 @@ fn params_are_laid_out_alike() {
         (&wgsl::CONV, kernels::conv::field_offsets()),
         (&wgsl::CONV_I8, kernels::conv::field_offsets()),
         (&wgsl::DEPTHWISE, kernels::conv::field_offsets()),
+        (&wgsl::LABELS, kernels::labels::field_offsets()),
         (&wgsl::MATMUL, kernels::matmul::field_offsets()),
         (&wgsl::POOL, kernels::pool::field_offsets()),
         (&wgsl::NORM, kernels::norm::field_offsets()),

@@ -230,7 +230,8 @@ impl<'a> Loader<'_, 'a> {
                 scope.insert(name, *value);
             }
         }
-        into.nodes.push(Node { name: (*title).into(), op_type: node.op_type.into(), op, inputs, outputs });
+        let (name, op_type) = ((*title).into(), node.op_type.into());
+        into.nodes.push(Node { name, op_type, op, inputs, outputs, part_of: None });
         Ok(())
     }
 

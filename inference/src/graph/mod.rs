@@ -57,6 +57,9 @@ pub struct Node {
     pub inputs: Vec<Option<ValueId>>,
     /// `None` where an output is not wanted.
     pub outputs: Vec<Option<ValueId>>,
+    /// The node of another graph that this one computes a part of, with the same constants: what was made ready for one
+    /// part serves all.
+    pub part_of: Option<usize>,
 }
 
 /// A graph, in an order in which it can be computed.
@@ -81,6 +84,26 @@ impl Graph {
     pub fn value(&mut self, name: &str) -> ValueId {
         self.values.push(name.into());
         self.values.len() - 1
+    }
+
+    /// The same model, answering with one byte per voxel, the class of the largest score, in the place of output `at`.
+    /// `None` where there is no such output.
+    pub fn with_labels(&self, at: usize) -> Option<Self> {
+        let mut graph = self.clone();
+        let scores = graph.outputs.get(at)?.1;
+        let name = graph.outputs.get(at)?.0.clone();
+        let labels = graph.value(&name);
+        graph.outputs.get_mut(at)?.1 = labels;
+        graph.nodes.push(Node {
+            name,
+            op_type: "Labels".into(),
+            op: Op::Labels(crate::ops::labels::Labels),
+            inputs: vec![Some(scores)],
+            outputs: vec![Some(labels)],
+            part_of: None,
+        });
+        fuse(&mut graph);
+        Some(graph)
     }
 
     /// How often each value is read, outputs included.

@@ -36,6 +36,17 @@ impl Activation {
         (within, None)
     }
 
+    /// The function of every element.
+    fn apply(self, values: &mut [f32]) {
+        match self {
+            Self::Unary(unary) => match unary.smooth() {
+                Some(smooth) => smooth.apply(values),
+                None => values.iter_mut().for_each(|x| *x = unary.of_f32(*x)),
+            },
+            Self::Clip(..) => values.iter_mut().for_each(|x| *x = self.of_f32(*x)),
+        }
+    }
+
     /// The function in f32.
     pub fn of_f32(self, x: f32) -> f32 {
         match self {
@@ -386,6 +397,12 @@ fn ordered(w: &Tensor, shape: &ConvShape, transposed: bool) -> Result<cpu::ConvK
     Ok(cpu::ConvKernel::new(channels, &shape.axes, slice::<f32>(w, "the weights")?)?)
 }
 
+fn scratch_bytes(shape: &ConvShape, transposed: bool) -> u64 {
+    let ConvShape { channels, filters, group, .. } = *shape;
+    let channels = cpu::ConvShape { inputs: channels, outputs: filters, groups: group, transposed };
+    cpu::conv_scratch_bytes(channels, &shape.axes)
+}
+
 /// Ordered weights, where they are known and of a type that the kernels of `cpu` take.
 fn prepared(
     w: Option<&Tensor>,
@@ -413,7 +430,7 @@ fn fast(
     let (within, behind) = activation.map_or((cpu::Activation::None, None), Activation::split);
     let mut out = kernel.run(x, shape.batch, &shape.axes, b, within)?;
     if let Some(behind) = behind {
-        out.iter_mut().for_each(|x| *x = behind.of_f32(*x));
+        behind.apply(&mut out);
     }
     Ok(out)
 }
@@ -487,6 +504,11 @@ impl Kernel for Conv {
         let shape = self.shape(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
         run(inputs, &shape, self.activation, false, Some(ready))
     }
+
+    fn scratch_bytes(&self, inputs: &[Option<Known<'_>>]) -> u64 {
+        let (Ok(x), Ok(w)) = (known(inputs, 0), known(inputs, 1)) else { return 0 };
+        self.shape(&x.info.shape, &w.info.shape).map_or(0, |shape| scratch_bytes(&shape, false))
+    }
 }
 
 impl Kernel for ConvTranspose {
@@ -511,5 +533,10 @@ impl Kernel for ConvTranspose {
         halves_in_f32!(self, inputs);
         let shape = self.shape(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
         run(inputs, &shape, self.activation, true, Some(ready))
+    }
+
+    fn scratch_bytes(&self, inputs: &[Option<Known<'_>>]) -> u64 {
+        let (Ok(x), Ok(w)) = (known(inputs, 0), known(inputs, 1)) else { return 0 };
+        self.shape(&x.info.shape, &w.info.shape).map_or(0, |shape| scratch_bytes(&shape, true))
     }
 }

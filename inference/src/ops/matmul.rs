@@ -170,6 +170,15 @@ impl Kernel for MatMul {
             data => return Err(OpError::Type { what: "the matrices", got: data.dtype() }),
         }])
     }
+
+    fn scratch_bytes(&self, inputs: &[Option<Known<'_>>]) -> u64 {
+        left_bytes(inputs)
+    }
+}
+
+/// Of the left matrix, which is put in the order in which it is read.
+fn left_bytes(inputs: &[Option<Known<'_>>]) -> u64 {
+    known(inputs, 0).ok().and_then(|a| a.info.elements()).map_or(0, |n| 4 * n as u64)
 }
 
 /// All batches in f32, by the kernels of `cpu`.
@@ -282,5 +291,9 @@ impl Kernel for Gemm {
             Data::U64(v) => whole!(v, u64),
             data => return Err(OpError::Type { what: "the matrices", got: data.dtype() }),
         }])
+    }
+
+    fn scratch_bytes(&self, inputs: &[Option<Known<'_>>]) -> u64 {
+        left_bytes(inputs)
     }
 }

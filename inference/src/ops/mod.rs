@@ -16,6 +16,7 @@ pub mod conv;
 pub mod einsum;
 pub mod elementwise;
 pub mod index;
+pub mod labels;
 pub mod layout;
 pub mod loss;
 pub mod matmul;
@@ -24,6 +25,7 @@ pub mod normalize;
 pub mod numbers;
 pub mod order;
 pub mod pad;
+pub mod planes;
 pub mod pool;
 pub mod quant;
 pub mod quant_products;
@@ -110,6 +112,11 @@ pub trait Kernel: Debug + Send + Sync {
         self.run(inputs)
     }
 
+    /// Bytes that a run on the CPU takes beside its inputs and outputs, at most; 0 where that is next to nothing.
+    fn scratch_bytes(&self, _: &[Option<Known<'_>>]) -> u64 {
+        0
+    }
+
     /// Whether the same inputs may give another result, so that it must not be computed ahead of the run.
     fn random(&self) -> bool {
         false
@@ -157,6 +164,9 @@ pub enum Op {
     Attention(attention::Attention),
     RotaryEmbedding(attention::RotaryEmbedding),
     RmsNorm(attention::RmsNorm),
+    Planes(planes::Planes),
+    Labels(labels::Labels),
+    ConvLabels(labels::ConvLabels),
     /// Runs on the host, whatever the executor.
     Host(Arc<dyn Kernel>),
 }
@@ -202,6 +212,9 @@ impl Op {
             Self::Attention(k) => k,
             Self::RotaryEmbedding(k) => k,
             Self::RmsNorm(k) => k,
+            Self::Planes(k) => k,
+            Self::Labels(k) => k,
+            Self::ConvLabels(k) => k,
             Self::Host(k) => k.as_ref(),
         }
     }

@@ -402,6 +402,7 @@ impl Kernel for Softmax {
         let input = required(inputs, 0)?;
         let sizes = self.sizes(input.shape())?;
         let data = match input.data() {
+            Data::F32(v) if self.kind == SoftmaxKind::Softmax => Data::F32(crate::cpu::softmax(v, sizes)?),
             Data::F32(v) => Data::F32(softmax_f32(self.kind, v, sizes)),
             Data::F64(v) => Data::F64(softmax_f64(self.kind, v, sizes)),
             data => return Err(OpError::Type { what: "the input", got: data.dtype() }),

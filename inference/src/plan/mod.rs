@@ -3,20 +3,33 @@
 //! Everything is known before anything is allocated, so that a model that does not fit is refused with a number. Where
 //! a shape depends on data (NonZero, TopK by an input, suppression of boxes) the plan says so instead of guessing.
 
-use std::collections::HashMap;
+mod stream;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+pub use stream::Part;
 
 use crate::exec::{RunError, allowed, bytes};
 use crate::graph::{Dim, Graph, ValueId};
-use crate::ops::{Known, OpError};
-use crate::tensor::{Tensor, TensorInfo};
+use crate::ops::{Known, Op, OpError};
+use crate::tensor::{DType, Tensor, TensorInfo};
 
 /// What is computed ahead of the run may be this large, or eight times its inputs.
 const FOLD_BYTES: u64 = 1 << 16;
 
+/// Planes of a slab that are tried one after the other, of the largest volume.
+const SLABS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+
 /// A plan for inputs of certain shapes.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What is run: the model, or the model in slabs.
+    pub graph: Arc<Graph>,
+    /// Planes of a slab of the largest volume, where the model is run in slabs.
+    pub slab: Option<usize>,
+    /// Values that are copied into an output as soon as they are there.
+    pub parts: HashMap<ValueId, Part>,
     /// Type and shape of every value; `None` where they depend on data.
     pub infos: Vec<Option<TensorInfo>>,
     /// Values that are the same whatever the inputs hold: weights, and arithmetic on shapes.
@@ -63,15 +76,57 @@ fn check_inputs(graph: &Graph, given: &[TensorInfo]) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Bytes that a tensor takes where it is computed.
+pub type Cost<'a> = &'a dyn Fn(&TensorInfo) -> u64;
+
 impl Plan {
-    /// The plan for inputs like these, in the order of `graph.inputs`; nothing larger than `budget` bytes is made.
+    /// The plan for inputs like these, in the order of `graph.inputs`, in one piece.
     ///
     /// # Errors
-    /// Inputs that the model does not take, nodes whose shapes contradict each other, and [`RunError::Budget`].
-    pub fn new(graph: &Graph, given: &[TensorInfo], budget: u64) -> Result<Self, RunError> {
-        check_inputs(graph, given)?;
-        let needed = needed(graph);
+    /// Inputs that the model does not take, and nodes whose shapes contradict each other.
+    pub fn new(graph: &Arc<Graph>, given: &[TensorInfo], cost: Cost<'_>) -> Result<Self, RunError> {
+        Self::of(Arc::clone(graph), HashMap::new(), given, cost)
+    }
+
+    /// The plan that takes no more than `budget` bytes: in one piece, or in the largest slabs that fit.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], and [`RunError::Budget`] with the least that was found.
+    pub fn within(
+        graph: &Arc<Graph>,
+        given: &[TensorInfo],
+        budget: u64,
+        cost: Cost<'_>,
+    ) -> Result<Self, RunError> {
+        let whole = Self::new(graph, given, cost)?;
+        let mut needed = whole.peak_bytes;
+        if needed <= budget {
+            return Ok(whole);
+        }
+        for planes in SLABS {
+            let Some(streamed) = stream::stream(&whole, planes) else { continue };
+            let mut plan = Self::of(Arc::new(streamed.graph), streamed.parts, given, cost)?;
+            if plan.peak_bytes <= budget {
+                plan.slab = Some(planes);
+                return Ok(plan);
+            }
+            needed = needed.min(plan.peak_bytes);
+        }
+        Err(RunError::Budget { needed, budget })
+    }
+
+    fn of(
+        graph: Arc<Graph>,
+        parts: HashMap<ValueId, Part>,
+        given: &[TensorInfo],
+        cost: Cost<'_>,
+    ) -> Result<Self, RunError> {
+        check_inputs(&graph, given)?;
+        let needed = needed(&graph, &parts);
         let mut plan = Self {
+            graph: Arc::clone(&graph),
+            slab: None,
+            parts,
             infos: vec![None; graph.values.len()],
             constants: graph.constants.clone(),
             steps: Vec::new(),
@@ -86,19 +141,32 @@ impl Plan {
             plan.infos[input.value] = Some(info.clone());
         }
         for (at, node) in graph.nodes.iter().enumerate() {
-            if needed[at] && !plan.node(graph, at, budget).map_err(|error| RunError::node(node, error))? {
+            if needed[at] && !plan.node(&graph, at).map_err(|error| RunError::node(node, error))? {
                 plan.steps.push(at);
             }
         }
-        plan.measure(graph);
-        if plan.peak_bytes > budget {
-            return Err(RunError::Budget { needed: plan.peak_bytes, budget });
-        }
+        plan.put_together();
+        plan.measure(cost);
         Ok(plan)
     }
 
+    /// Shapes of the outputs that are made of parts.
+    fn put_together(&mut self) {
+        for (&value, part) in &self.parts {
+            let Some(info) = &self.infos[value] else { continue };
+            let (_, output) = self.graph.outputs[part.output];
+            let end = part.first + info.shape.get(part.axis).copied().unwrap_or(0);
+            let known = self.infos[output].as_ref().map_or(0, |whole| whole.shape[part.axis]);
+            let mut whole = info.clone();
+            if let Some(extent) = whole.shape.get_mut(part.axis) {
+                *extent = end.max(known);
+            }
+            self.infos[output] = Some(whole);
+        }
+    }
+
     /// Settles the shapes of a node's outputs; `true` where the outputs themselves are known now.
-    fn node(&mut self, graph: &Graph, at: usize, budget: u64) -> Result<bool, OpError> {
+    fn node(&mut self, graph: &Graph, at: usize) -> Result<bool, OpError> {
         let node = &graph.nodes[at];
         let mut inputs = Vec::with_capacity(node.inputs.len());
         let mut values = Vec::with_capacity(node.inputs.len());
@@ -119,7 +187,8 @@ impl Plan {
         let kernel = node.op.kernel();
         let outputs = kernel.infer(&inputs)?;
         if let Some(outputs) = &outputs {
-            allowed(outputs, budget)?;
+            // What no address space holds.
+            allowed(outputs, u64::MAX)?;
         }
         let made = match kernel.known_by_shapes(&inputs) {
             Some(made) => Some(made),
@@ -164,7 +233,8 @@ impl Plan {
     }
 
     /// When values end, and how much room they take at the same time.
-    fn measure(&mut self, graph: &Graph) {
+    fn measure(&mut self, cost: Cost<'_>) {
+        let graph = Arc::clone(&self.graph);
         let mut last: HashMap<ValueId, usize> = HashMap::new();
         for (step, &at) in self.steps.iter().enumerate() {
             let node = &graph.nodes[at];
@@ -184,30 +254,67 @@ impl Plan {
         used.sort_unstable();
         used.dedup();
         self.constants.retain(|id, _| used.binary_search(id).is_ok());
-        let size = |plan: &Self, id: ValueId| plan.infos[id].as_ref().and_then(bytes).unwrap_or(0);
-        let weights: u64 = used.iter().map(|&id| size(self, id)).sum();
-        self.ends = vec![Vec::new(); self.steps.len()];
+        let on_host = |id: ValueId| self.infos[id].as_ref().and_then(bytes).unwrap_or(0);
+        let size = |id: ValueId| self.infos[id].as_ref().map_or(0, cost);
+        let weights: u64 = used.iter().map(|&id| on_host(id)).sum::<u64>() + self.ready_bytes(&graph);
+        // Put together on the host while their parts come.
+        let in_parts: HashSet<usize> = self.parts.values().map(|part| part.output).collect();
+        let outputs: u64 = in_parts.iter().map(|&output| on_host(graph.outputs[output].1)).sum();
+        let mut ends = vec![Vec::new(); self.steps.len()];
         for (&id, &step) in &last {
             if !self.constants.contains_key(&id) {
-                self.ends[step].push(id);
+                ends[step].push(id);
             }
         }
-        let mut live: u64 = graph.inputs.iter().map(|i| size(self, i.value)).sum();
+        let mut live: u64 = graph.inputs.iter().map(|i| size(i.value)).sum();
         let mut peak = live;
         for (step, &at) in self.steps.iter().enumerate() {
-            live += graph.nodes[at].outputs.iter().flatten().map(|&id| size(self, id)).sum::<u64>();
-            peak = peak.max(live);
-            let ended: u64 = self.ends[step].iter().map(|&id| size(self, id)).sum();
+            let node = &graph.nodes[at];
+            live += node.outputs.iter().flatten().map(|&id| size(id)).sum::<u64>();
+            let known: Vec<_> = node
+                .inputs
+                .iter()
+                .map(|id| {
+                    let id = (*id)?;
+                    let value = self.constants.get(&id).map(AsRef::as_ref);
+                    Some(Known { info: self.infos[id].as_ref()?, value })
+                })
+                .collect();
+            // Half precision is widened for the time of an operator.
+            let halves = node.inputs.iter().chain(&node.outputs).flatten().map(|&id| {
+                let info = self.infos[id].as_ref().filter(|i| matches!(i.dtype, DType::F16 | DType::BF16));
+                info.and_then(bytes).unwrap_or(0).saturating_mul(2)
+            });
+            let scratch = node.op.kernel().scratch_bytes(&known).saturating_add(halves.sum());
+            peak = peak.max(live.saturating_add(scratch));
+            let ended: u64 = ends[step].iter().map(|&id| size(id)).sum();
             live = live.saturating_sub(ended);
         }
-        self.peak_bytes = weights + peak;
+        self.ends = ends;
+        self.peak_bytes = weights.saturating_add(outputs).saturating_add(peak);
+    }
+
+    /// Bytes of the weights of convolutions, which are held a second time in the order in which they are read.
+    fn ready_bytes(&self, graph: &Graph) -> u64 {
+        let mut weights: Vec<ValueId> = self
+            .steps
+            .iter()
+            .filter(|&&at| {
+                matches!(graph.nodes[at].op, Op::Conv(_) | Op::ConvTranspose(_) | Op::ConvLabels(_))
+            })
+            .filter_map(|&at| graph.nodes[at].inputs.get(1).copied().flatten())
+            .filter(|id| self.constants.contains_key(id))
+            .collect();
+        weights.sort_unstable();
+        weights.dedup();
+        weights.iter().filter_map(|&id| self.infos[id].as_ref().and_then(bytes)).sum()
     }
 }
 
 /// Nodes that an output depends on.
-fn needed(graph: &Graph) -> Vec<bool> {
+fn needed(graph: &Graph, parts: &HashMap<ValueId, Part>) -> Vec<bool> {
     let mut wanted = vec![false; graph.values.len()];
-    graph.outputs.iter().for_each(|(_, id)| wanted[*id] = true);
+    graph.outputs.iter().map(|(_, id)| id).chain(parts.keys()).for_each(|&id| wanted[id] = true);
     let mut needed = vec![false; graph.nodes.len()];
     for (at, node) in graph.nodes.iter().enumerate().rev() {
         if node.outputs.iter().flatten().any(|&id| wanted[id]) {

@@ -12,6 +12,7 @@ use crate::gpu::kernels::conv::Conv;
 use crate::gpu::kernels::copy::Copy;
 use crate::gpu::kernels::elementwise::Elementwise;
 use crate::gpu::kernels::gather::Gather;
+use crate::gpu::kernels::labels::Labels;
 use crate::gpu::kernels::matmul::MatMul;
 use crate::gpu::kernels::norm::Norm;
 use crate::gpu::kernels::pad::Pad;
@@ -42,6 +43,8 @@ pub(super) enum Job {
     Reduce(Reduce),
     Gather(Gather),
     Pad(Pad),
+    /// Labels of a 1×1 convolution, in packed bytes.
+    Labels(Labels),
     /// Input, output, copy.
     Copies(Vec<(usize, usize, Copy)>),
     Resample(Vec<Resample>),
@@ -79,7 +82,10 @@ pub(super) fn parameter(inputs: Args<'_, '_>, at: usize) -> Option<Parameter> {
 /// Jobs for an operator on inputs like these, if there are any.
 pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Option<Job> {
     let parameters = op.kernel().parameters();
-    let narrow = |a: &Arg<'_, Value>| a.value.is_some() || a.host.is_none_or(store::narrow);
+    let narrow = |a: &Arg<'_, Value>| match a.value {
+        Some(value) => !value.bytes,
+        None => a.host.is_none_or(store::narrow),
+    };
     let mut data =
         inputs.iter().enumerate().filter(|(at, _)| !parameters.contains(at)).filter_map(|(_, a)| *a);
     if outputs.is_empty() || !data.all(|a| narrow(&a)) {
@@ -90,6 +96,14 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             float_or_none(inputs, 2)?;
             let shape = op.shape(float(inputs, 0)?, float(inputs, 1)?).ok()?;
             conv(shape, false, op.activation, arg(inputs, 2).is_some())
+        }
+        Op::ConvLabels(op) => {
+            float_or_none(inputs, 2)?;
+            let shape = op.conv.shape(float(inputs, 0)?, float(inputs, 1)?).ok()?;
+            match conv(shape, false, None, arg(inputs, 2).is_some())? {
+                Job::Conv(job) | Job::Depthwise(job) => Labels::new(job).map(Job::Labels),
+                _ => None,
+            }
         }
         Op::ConvTranspose(op) => {
             float_or_none(inputs, 2)?;
@@ -160,6 +174,7 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
         | Op::Expand(_)
         | Op::Transpose(_)
         | Op::Concat(_)
+        | Op::Planes(_)
         | Op::Split(_)
         | Op::Slice(_)
         | Op::Pad(_)

@@ -14,9 +14,9 @@ use std::rc::Rc;
 use super::device::Gpu;
 use super::fault::GpuFault;
 use super::kernels::{
-    conv, copy, depthwise, elementwise, gather, matmul, norm, pad, pool, reduce, resample, softmax,
+    conv, copy, depthwise, elementwise, gather, labels, matmul, norm, pad, pool, reduce, resample, softmax,
 };
-use super::memory::Block;
+use super::memory::{Block, WORD_BYTES, class_of};
 use super::recorder::Recorder;
 use crate::exec::{Arg, Exec, ExecError};
 use crate::ops::Op;
@@ -36,11 +36,13 @@ pub struct Value {
     info: TensorInfo,
     /// The same as packed weights of a convolution, once it was one.
     packed: Rc<RefCell<Option<(conv::Conv, Block)>>>,
+    /// Whether four elements share a word: labels on their way back, which nothing else reads.
+    bytes: bool,
 }
 
 impl Value {
     fn new(block: Block, info: TensorInfo) -> Self {
-        Self { block, info, packed: Rc::default() }
+        Self { block, info, packed: Rc::default(), bytes: false }
     }
 }
 
@@ -74,7 +76,7 @@ impl GpuExec {
 
     fn weights(&mut self, job: &conv::Conv, value: &Value) -> Result<conv::Weights, GpuFault> {
         if let Some((known, block)) = &*value.packed.borrow()
-            && known == job
+            && known.packs_like(job)
         {
             return Ok(conv::Weights::F32(block.clone()));
         }
@@ -102,7 +104,13 @@ impl GpuExec {
                 .first()
                 .cloned()
                 .unwrap_or_else(|| TensorInfo { dtype: crate::DType::F32, shape: vec![] });
-            return Ok(vec![Value { block: input(at)?.block.clone(), info, packed: Rc::default() }]);
+            return Ok(vec![Value::new(input(at)?.block.clone(), info)]);
+        }
+        if let (Job::Labels(job), Some(info)) = (&job, outputs.first()) {
+            let weights = self.weights(&job.0, input(1)?)?;
+            let block = self.rec.take(job.words() as u64)?;
+            labels::record(&mut self.rec, job, &input(0)?.block, &weights, optional(2), &block)?;
+            return Ok(vec![Value { bytes: true, ..Value::new(block, info.clone()) }]);
         }
         let mut made = Vec::with_capacity(outputs.len());
         for info in outputs {
@@ -111,7 +119,7 @@ impl GpuExec {
         }
         let Some(out) = made.first().map(|value| value.block.clone()) else { return Ok(made) };
         match job {
-            Job::Alias(_) => {}
+            Job::Alias(_) | Job::Labels(_) => {}
             Job::Conv(job) => {
                 let weights = self.weights(&job, input(1)?)?;
                 conv::record(&mut self.rec, &job, &input(0)?.block, &weights, optional(2), &out)?;
@@ -202,7 +210,16 @@ impl Exec for GpuExec {
     }
 
     async fn download(&mut self, value: &Value) -> Result<Tensor, ExecError> {
-        Ok(store::download(&mut self.rec, &value.block, &value.info).await?)
+        Ok(store::download(&mut self.rec, &value.block, &value.info, value.bytes).await?)
+    }
+
+    fn bytes_of(&self, info: &TensorInfo) -> u64 {
+        // What is held on the host alone is no larger.
+        info.elements().map_or(u64::MAX, |n| class_of((n as u64).saturating_mul(WORD_BYTES)))
+    }
+
+    fn expect(&mut self, bytes: u64) {
+        self.rec.expect(bytes);
     }
 
     fn bytes_in_use(&self) -> u64 {

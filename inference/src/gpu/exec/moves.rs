@@ -88,6 +88,33 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             }
             copies.iter().all(|(_, _, c)| c.axes() <= AXES).then_some(Job::Copies(copies))
         }
+        Op::Planes(op) => {
+            let shapes: Vec<_> =
+                (0..inputs.len()).map(|i| Some(&arg(inputs, i)?.info.shape)).collect::<Option<_>>()?;
+            let extents: Vec<_> = shapes.iter().map(|s| s.get(op.axis).copied()).collect::<Option<_>>()?;
+            let steps = signed(&strides_of(&out.shape));
+            let (mut copies, mut begin) = (Vec::new(), 0);
+            for (i, (first, count)) in op.shares(&extents).into_iter().enumerate().filter(|(_, s)| s.1 > 0) {
+                let from = signed(&strides_of(shapes[i]));
+                let mut extents = shapes[i].clone();
+                extents[op.axis] = count;
+                copies.push((
+                    i,
+                    0,
+                    Copy {
+                        extents,
+                        from: Side {
+                            base: i32::try_from(first).ok()?.checked_mul(from[op.axis])?,
+                            strides: from,
+                        },
+                        to: Side { base: begin as i32 * steps[op.axis], strides: steps.clone() },
+                        source_words: product(shapes[i]),
+                    },
+                ));
+                begin += count;
+            }
+            copies.iter().all(|(_, _, c)| c.axes() <= AXES).then_some(Job::Copies(copies))
+        }
         Op::Split(op) => {
             let at = axis(op.axis, shape.len()).ok()?;
             let steps = signed(&strides_of(shape));

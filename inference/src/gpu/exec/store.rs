@@ -60,8 +60,16 @@ pub(super) async fn download(
     rec: &mut Recorder,
     block: &Block,
     info: &TensorInfo,
+    bytes: bool,
 ) -> Result<Tensor, GpuFault> {
     let elements = info.elements().unwrap_or(0);
+    if bytes {
+        let words = rec.download(block, elements.div_ceil(4)).await?;
+        let mut labels: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+        labels.truncate(elements);
+        return Tensor::new(info.shape.clone(), Data::U8(labels))
+            .map_err(|e| GpuFault::unfit("download", e.to_string()));
+    }
     let words = rec.download(block, elements).await?;
     let signed = words.iter().map(|&w| w as i32);
     let data = match info.dtype {

@@ -73,8 +73,17 @@ pub enum Weights {
 }
 
 impl Conv {
+    /// Whether weights that were packed for this one are as another wants them.
+    pub(crate) fn packs_like(&self, other: &Self) -> bool {
+        let shape = |c: &Self| {
+            let kernel = c.axes.each_ref().map(|a| a.kernel);
+            (c.groups, c.channels_in, c.channels_out, kernel, c.transposed)
+        };
+        shape(self) == shape(other)
+    }
+
     /// 1×1 without steps or padding: all spatial axes are one.
-    fn flattened(&self) -> Self {
+    pub(crate) fn flattened(&self) -> Self {
         let plain = |a: &Axis| a.kernel == 1 && a.stride == 1 && a.pad_begin == 0 && a.input == a.output;
         let mut flat = self.clone();
         if self.axes.iter().all(plain) {
@@ -105,13 +114,13 @@ impl Conv {
     }
 
     /// Quads of output channels per thread: the fewest reads and products, those for nothing included.
-    fn quads(&self) -> usize {
+    pub(crate) fn quads(&self) -> usize {
         let cost = |quads: usize| self.channels_out.div_ceil(4 * quads) * (8 + 20 * quads);
         (1..=4).min_by_key(|&quads| (cost(quads), usize::MAX - quads)).unwrap_or(1)
     }
 
     /// Blocks of output channels in a group.
-    fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.channels_out.div_ceil(4 * self.quads())
     }
 

@@ -7,6 +7,7 @@ pub mod copy;
 pub mod depthwise;
 pub mod elementwise;
 pub mod gather;
+pub mod labels;
 pub mod matmul;
 pub mod norm;
 pub mod pad;
@@ -35,6 +36,7 @@ macro_rules! kernel {
 pub const ALL: &[Kernel] = &[
     kernel!(conv, wgsl::CONV, wgsl::CONV_I8),
     kernel!(depthwise, wgsl::DEPTHWISE),
+    kernel!(labels, wgsl::LABELS),
     kernel!(matmul, wgsl::MATMUL),
     kernel!(pool, wgsl::POOL),
     kernel!(norm, wgsl::NORM),

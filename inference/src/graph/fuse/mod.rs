@@ -5,6 +5,7 @@
 //! inputs; nothing is fused across a value that anything else reads. Results change by rounding only, which tests hold.
 
 mod after_conv;
+mod labels;
 mod patterns;
 
 use std::collections::HashMap;
@@ -37,7 +38,7 @@ pub fn fuse(graph: &mut Graph) -> usize {
         let mut fuser = Fuser { graph, makers, uses, gone };
         let mut changed = false;
         for at in 0..fuser.graph.nodes.len() {
-            changed |= !fuser.gone[at] && (fuser.after_conv(at) || fuser.pattern(at));
+            changed |= !fuser.gone[at] && (fuser.after_conv(at) || fuser.pattern(at) || fuser.labels(at));
         }
         let gone = fuser.gone;
         let mut gone = gone.iter();

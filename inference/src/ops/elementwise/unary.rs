@@ -2,6 +2,7 @@
 //!
 //! Each formula stands once, for f32 and f64 alike, above it the operator's text where that is not its name.
 
+use crate::cpu::Smooth;
 use crate::ops::element::halves_in_f32;
 use crate::ops::{Attributes, Inferred, Kernel, Known, Op, OpError, known, required};
 use crate::tensor::{DType, Data, Tensor, TensorInfo};
@@ -277,6 +278,33 @@ impl Unary {
         }
     }
 
+    /// The same by vectors, where that is worth it.
+    pub fn smooth(self) -> Option<Smooth> {
+        Some(match self {
+            Self::Sigmoid => Smooth::Sigmoid,
+            Self::Swish { alpha } => Smooth::Swish { alpha },
+            Self::Gelu { tanh: false } => Smooth::Gelu,
+            Self::Erf => Smooth::Erf,
+            Self::Elu { alpha } => Smooth::Elu { alpha },
+            _ => return None,
+        })
+    }
+
+    /// In f32. The frequent ones have loops of their own, which become loops of vectors.
+    fn of_floats(self, v: &[f32]) -> Vec<f32> {
+        if let Some(smooth) = self.smooth() {
+            let mut out = v.to_vec();
+            smooth.apply(&mut out);
+            return out;
+        }
+        match self {
+            Self::Relu => v.iter().map(|&x| if x < 0.0 { 0.0 } else { x }).collect(),
+            Self::LeakyRelu { alpha } => v.iter().map(|&x| if x < 0.0 { alpha * x } else { x }).collect(),
+            Self::Sqrt => v.iter().map(|&x| x.sqrt()).collect(),
+            _ => v.iter().map(|&x| self.f32(x)).collect(),
+        }
+    }
+
     fn of(self, data: &Data) -> Option<Data> {
         if matches!(self, Self::IsNaN | Self::IsInf { .. }) {
             let test = |x: f64| self.test(x).unwrap_or(false);
@@ -288,7 +316,7 @@ impl Unary {
         }
         let for_floats = !matches!(self, Self::Not | Self::BitwiseNot);
         Some(match data {
-            Data::F32(v) if for_floats => Data::F32(v.iter().map(|&x| self.f32(x)).collect()),
+            Data::F32(v) if for_floats => Data::F32(self.of_floats(v)),
             Data::F64(v) if for_floats => Data::F64(v.iter().map(|&x| self.f64(x)).collect()),
             Data::Bool(v) if self == Self::Not => Data::Bool(v.iter().map(|&x| !x).collect()),
             Data::I8(v) => Data::I8(signed!(v, i8, self)),
