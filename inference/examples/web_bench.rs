@@ -39,7 +39,7 @@ mod web {
 
     enum Place {
         Cpu(Session<HostOnly>),
-        Gpu(Session<GpuExec>),
+        Gpu(Box<Session<GpuExec>>),
     }
 
     /// A model that is ready to run.
@@ -58,7 +58,9 @@ mod web {
             let graph = Arc::new(load(bytes, &Limits::default()).map_err(fault)?);
             let input = graph.inputs.first().map(|input| input.name.clone()).unwrap_or_default();
             let place = match device {
-                Some(device) => Place::Gpu(Session::new(graph, GpuExec::new(device.0, false), BUDGET)),
+                Some(device) => {
+                    Place::Gpu(Box::new(Session::new(graph, GpuExec::new(device.0, false), BUDGET)))
+                }
                 None => Place::Cpu(Session::new(graph, HostOnly, BUDGET)),
             };
             Ok(Model { place, input, report: Report::default(), parts_ms: BTreeMap::new() })

@@ -105,6 +105,7 @@ fn labels_equal<E: Exec>(model: &str, shape: &[usize], exec: E) -> Option<E> {
     let (scores, before) = run(&mut session, &input);
     let output = session.graph().outputs[0].0.clone();
     assert!(!session.answer_labels("no such output") && session.answer_labels(&output));
+    assert!(session.answer_labels(&output), "a second time changes nothing");
     let (got, after) = run(&mut session, &input);
     let Data::U8(got) = got.data() else { panic!("{model} answered {:?}", got.dtype()) };
     assert!(*got == labels(&scores), "{model}");

@@ -153,6 +153,8 @@ pub async fn segment<E: Exec>(
     let (input, ()) = named(inputs, "input", &model.input.name)?;
     let outputs = graph.outputs.iter().map(|(name, _)| (name.as_str(), ()));
     let (output, ()) = named(outputs, "output", &model.output.name)?;
+    // Scores of a volume are never held: the session hands back the class of the largest.
+    let scores = prepare::answers_scores(&model.output) && !session.answer_labels(output);
     // Refused before anything is allocated for the run.
     let grid = prepare::grid(volume, time_index, &model.input)?;
     let shape = prepare::shape(&grid, &model.input);
@@ -173,7 +175,7 @@ pub async fn segment<E: Exec>(
     go_on(Stage::Restore)?;
     let at = answers.iter().position(|(name, _)| name == output).unwrap_or(0);
     let (_, answer) = answers.swap_remove(at);
-    let voxels = match (answer.data(), prepare::answers_scores(&model.output)) {
+    let voxels = match (answer.data(), scores) {
         (Data::F32(scores), true) => {
             prepare::restore(Answer::Scores(scores), &grid, &model.output, &volume.grid)?
         }

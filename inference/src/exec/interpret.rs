@@ -152,14 +152,18 @@ impl<E: Exec> Session<E> {
     /// Lets output `name` hold the class of the largest score, one byte per voxel, from now on; scores are (N, C, …).
     /// `false` where there is no such output.
     pub fn answer_labels(&mut self, name: &str) -> bool {
-        let at = self.graph.outputs.iter().position(|(output, _)| output == name);
-        let labelling = at.and_then(|at| self.graph.with_labels(at));
-        if let Some(graph) = labelling {
+        let Some(at) = self.graph.outputs.iter().position(|(output, _)| output == name) else { return false };
+        let value = self.graph.outputs[at].1;
+        let labels = |node: &Node| {
+            node.outputs.contains(&Some(value)) && matches!(node.op, Op::Labels(_) | Op::ConvLabels(_))
+        };
+        if !self.graph.nodes.iter().any(labels)
+            && let Some(graph) = self.graph.with_labels(at)
+        {
             self.graph = Arc::new(graph);
             self.plan = None;
-            return true;
         }
-        false
+        true
     }
 
     /// What will happen for inputs like these, in the model's order. What does not fit the budget in one piece is run in

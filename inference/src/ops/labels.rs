@@ -34,7 +34,11 @@ fn labelled(scores: &[usize]) -> Inferred {
 
 impl Kernel for Labels {
     fn infer(&self, inputs: &[Option<Known<'_>>]) -> Inferred {
-        labelled(&known(inputs, 0)?.info.shape)
+        let info = known(inputs, 0)?.info;
+        match info.dtype {
+            DType::F32 | DType::F16 | DType::BF16 => labelled(&info.shape),
+            got => Err(OpError::Type { what: "the scores of the classes", got }),
+        }
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
