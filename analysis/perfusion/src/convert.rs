@@ -3,7 +3,10 @@
 //! CT is linear in iodine, so the baseline is subtracted; a T2*-weighted signal decays with concentration, so its
 //! logarithm is taken. Negative concentrations stay: clipping them would bias voxels of low signal.
 
+use fearless_simd::{Simd, dispatch};
+
 use crate::curves::{LANES, Reject};
+use crate::level;
 use crate::series::Kind;
 
 /// How samples become concentration.
@@ -31,54 +34,78 @@ pub(crate) struct Converted {
 impl Conversion {
     /// Turns `samples` rows of lanes into concentration in place; `second` are those of the second echo.
     pub fn run(&self, block: &mut [f32], second: Option<&[f32]>) -> Converted {
+        dispatch!(level(), simd => simd.vectorize(
+            #[inline(always)]
+            || self.run_on(block, second),
+        ))
+    }
+
+    #[inline(always)]
+    fn run_on(&self, block: &mut [f32], second: Option<&[f32]>) -> Converted {
         let mut out =
             Converted { rejected: [Reject::None; LANES], baseline: [0.0; LANES], noise: [0.0; LANES] };
         let count = self.baseline.clamp(1, block.len() / LANES);
+        let first = Seen::of(block, count);
+        let other = second.map(|b| Seen::of(b, count));
         for lane in 0..LANES {
-            let at = |block: &[f32], t: usize| block[t * LANES + lane];
-            let samples = block.len() / LANES;
-            let first = at(block, 0);
-            let all = || (0..samples).map(|t| at(block, t));
-            let finite = |b: &[f32]| (0..samples).all(|t| at(b, t).is_finite());
-            let s0 = (0..count).map(|t| f64::from(at(block, t))).sum::<f64>() / count as f64;
-            let s1 =
-                second.map_or(1.0, |b| (0..count).map(|t| f64::from(at(b, t))).sum::<f64>() / count as f64);
-            let positive = |b: &[f32]| (0..samples).all(|t| at(b, t) > 0.0);
-            out.rejected[lane] = if !finite(block) || !second.is_none_or(finite) {
+            let others = |test: &dyn Fn(&Seen) -> bool| other.as_ref().is_none_or(test);
+            let (s0, dsc) = (first.baseline[lane], self.kind == Kind::Dsc);
+            out.rejected[lane] = if !first.finite[lane] || !others(&|o| o.finite[lane]) {
                 Reject::NoMeasurement
-            } else if all().all(|v| v == first) {
+            } else if first.lowest[lane] == first.highest[lane] {
                 Reject::Constant
-            } else if self.kind == Kind::Dsc && (s0 <= 0.0 || s1 <= 0.0) {
+            } else if dsc && (s0 <= 0.0 || !others(&|o| o.baseline[lane] > 0.0)) {
                 Reject::ZeroBaseline
-            } else if self.kind == Kind::Dsc && !(positive(block) && second.is_none_or(positive)) {
+            } else if dsc && !(first.lowest[lane] > 0.0 && others(&|o| o.lowest[lane] > 0.0)) {
                 Reject::NotPositive
             } else {
                 Reject::None
             };
-            out.baseline[lane] = s0 as f32;
-            if out.rejected[lane] != Reject::None {
-                (0..samples).for_each(|t| block[t * LANES + lane] = 0.0);
-                out.baseline[lane] = if s0.is_finite() { s0 as f32 } else { 0.0 };
-                continue;
+            out.baseline[lane] = if s0.is_finite() { s0 as f32 } else { 0.0 };
+        }
+        let s0 = first.baseline;
+        match (self.kind, self.te_s.as_slice(), second, &other) {
+            (Kind::Ct, ..) => {
+                for row in block.chunks_exact_mut(LANES) {
+                    row.iter_mut().zip(&s0).for_each(|(v, s0)| *v = (f64::from(*v) - s0) as f32);
+                }
             }
-            for t in 0..samples {
-                let value = &mut block[t * LANES + lane];
-                let s = f64::from(*value);
-                *value = match (self.kind, self.te_s.as_slice(), second) {
-                    (Kind::Ct, _, _) => s - s0,
-                    (Kind::Concentration, _, _) => s,
-                    // OSIPI dsc: (1 / (TE2 - TE1)) ln((S1 / S1b) / (S2 / S2b)): T1 cancels.
-                    (Kind::Dsc, [first, last], Some(b)) => {
-                        let quotient = (s / s0) / (f64::from(at(b, t)) / s1);
-                        self.factor / (last - first) * quotient.ln()
+            (Kind::Concentration, ..) => {}
+            // OSIPI dsc: (1 / (TE2 - TE1)) ln((S1 / S1b) / (S2 / S2b)): T1 cancels.
+            (Kind::Dsc, [te_1, te_2], Some(b), Some(o)) => {
+                let factor = self.factor / (te_2 - te_1);
+                for (row, b) in block.chunks_exact_mut(LANES).zip(b.chunks_exact(LANES)) {
+                    for lane in 0..LANES {
+                        let quotient =
+                            (f64::from(row[lane]) / s0[lane]) / (f64::from(b[lane]) / o.baseline[lane]);
+                        row[lane] = (factor * quotient.ln()) as f32;
                     }
-                    (Kind::Dsc, te, _) => -self.factor / te.first().copied().unwrap_or(1.0) * (s / s0).ln(),
-                } as f32;
+                }
             }
-            let before = || (0..count).map(|t| f64::from(at(block, t)));
-            let mean = before().sum::<f64>() / count as f64;
-            let variance = before().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1).max(1) as f64;
-            out.noise[lane] = variance.sqrt() as f32;
+            (Kind::Dsc, te, ..) => {
+                let factor = -self.factor / te.first().copied().unwrap_or(1.0);
+                for row in block.chunks_exact_mut(LANES) {
+                    for lane in 0..LANES {
+                        row[lane] = (factor * (f64::from(row[lane]) / s0[lane]).ln()) as f32;
+                    }
+                }
+            }
+        }
+        for lane in (0..LANES).filter(|lane| out.rejected[*lane] != Reject::None) {
+            block.iter_mut().skip(lane).step_by(LANES).for_each(|v| *v = 0.0);
+        }
+        let before = &block[..count * LANES];
+        let (mut mean, mut squares) = ([0.0f64; LANES], [0.0f64; LANES]);
+        for row in before.chunks_exact(LANES) {
+            mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / count as f64);
+        }
+        for row in before.chunks_exact(LANES) {
+            for lane in 0..LANES {
+                squares[lane] += (f64::from(row[lane]) - mean[lane]).powi(2);
+            }
+        }
+        for (noise, squares) in out.noise.iter_mut().zip(squares) {
+            *noise = (squares / (count - 1).max(1) as f64).sqrt() as f32;
         }
         out
     }
@@ -93,6 +120,36 @@ impl Conversion {
                 signal.iter().map(|s| -(s / s0).max(1e-3).ln()).collect()
             }
         }
+    }
+}
+
+/// What the samples of each lane are, before anything is done with them.
+struct Seen {
+    finite: [bool; LANES],
+    lowest: [f32; LANES],
+    highest: [f32; LANES],
+    /// Mean over the baseline.
+    baseline: [f64; LANES],
+}
+
+impl Seen {
+    #[inline(always)]
+    fn of(block: &[f32], count: usize) -> Self {
+        let (mut lowest, mut highest) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+        // 0 times a number is 0, times anything else it is none.
+        let (mut nothing, mut sum) = ([0.0f32; LANES], [0.0f64; LANES]);
+        for (t, row) in block.chunks_exact(LANES).enumerate() {
+            for lane in 0..LANES {
+                let v = row[lane];
+                nothing[lane] += 0.0 * v;
+                lowest[lane] = if v < lowest[lane] { v } else { lowest[lane] };
+                highest[lane] = if v > highest[lane] { v } else { highest[lane] };
+            }
+            if t < count {
+                sum.iter_mut().zip(row).for_each(|(s, v)| *s += f64::from(*v));
+            }
+        }
+        Self { finite: nothing.map(|v| v == 0.0), lowest, highest, baseline: sum.map(|s| s / count as f64) }
     }
 }
 

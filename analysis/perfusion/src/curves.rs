@@ -147,6 +147,26 @@ impl Curves {
         sum
     }
 
+    /// The mean of all curves that have numbers; the others hold 0.
+    pub fn mean_of_usable(&self) -> Vec<f64> {
+        let size = (self.samples * LANES).max(1);
+        let sums: Vec<Vec<f64>> = self
+            .data
+            .par_chunks(size * 256)
+            .map(|blocks| {
+                let mut sums = vec![0.0; self.samples];
+                for block in blocks.chunks_exact(size) {
+                    for (sum, row) in sums.iter_mut().zip(block.chunks_exact(LANES)) {
+                        *sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
+                    }
+                }
+                sums
+            })
+            .collect();
+        let n = self.rejected.iter().filter(|r| **r == Reject::None as u8).count().max(1) as f64;
+        (0..self.samples).map(|t| sums.iter().map(|s| s[t]).sum::<f64>() / n).collect()
+    }
+
     /// Enters one sample of every voxel from a frame of all voxels.
     pub(crate) fn put_frame(&mut self, sample: usize, frame: &[f32]) {
         let (samples, voxels) = (self.samples, &self.voxels);
@@ -248,6 +268,8 @@ mod tests {
             (2.0 * (10.0 * 4.0 + 8.0), 14.0, 4)
         );
         assert_eq!(moments.area.len(), 77);
+        let usable: Vec<usize> = curves.usable_positions().collect();
+        assert_eq!((usable.len(), curves.mean_of_usable()), (76, curves.mean(&usable)));
         assert_eq!(area(&[1.0, 2.0, 4.0], 0.5), 0.5 * (0.5 + 2.0 + 2.0));
         assert_eq!(peak_at(&[0.0, 3.0, 3.0, 1.0]), 1);
     }

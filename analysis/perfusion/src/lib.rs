@@ -69,6 +69,12 @@ pub fn run(input: &Input, session: &Session, now_ms: &dyn Fn() -> f64) -> Result
     Ok((analysis, report))
 }
 
+/// What this machine can do with vectors, asked once.
+pub(crate) fn level() -> fearless_simd::Level {
+    static LEVEL: std::sync::OnceLock<fearless_simd::Level> = std::sync::OnceLock::new();
+    *LEVEL.get_or_init(fearless_simd::Level::new)
+}
+
 /// Refuses a mask of which nothing is left.
 fn check_usable(prepared: &Prepared) -> Result<(), Error> {
     let curves = &prepared.curves;

@@ -20,6 +20,8 @@ pub(crate) const STEP_BLOCKS: usize = 64;
 /// Blocks of one step: enough for every thread to find work.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) const STEP_BLOCKS: usize = 4096;
+/// Blocks that are read together.
+const TOGETHER: usize = 16;
 /// Voxels that are looked at to find the bolus.
 const SCOUTS: usize = 20_000;
 
@@ -199,21 +201,29 @@ impl Preparing {
         let (data, size) = self.out.curves.blocks_mut();
         let data = &mut data[blocks.start * size..blocks.end * size];
         let results: std::sync::Mutex<Vec<(usize, Converted)>> = std::sync::Mutex::new(Vec::new());
-        data.par_chunks_mut(size * 16).enumerate().for_each(|(piece, data)| {
+        data.par_chunks_mut(size * TOGETHER).enumerate().for_each(|(piece, data)| {
             let mut local = Vec::new();
-            let mut gathered = vec![0.0; reading.checked.timeline.frames_s.len() * LANES];
+            let here = first + piece * TOGETHER;
+            let members = &voxels[here * LANES..((here + TOGETHER) * LANES).min(voxels.len())];
+            // Frame by frame for all blocks of the piece: neighbours of a frame lie side by side in memory.
+            let wide = TOGETHER * LANES;
+            let gather = |echo: usize| -> Vec<f32> {
+                if raw.get(echo).is_some() {
+                    return Vec::new();
+                }
+                let mut out = vec![0.0; reading.checked.timeline.frames_s.len() * wide];
+                for (t, row) in out.chunks_exact_mut(wide).enumerate() {
+                    reading.echoes[echo].read(t, members, &mut row[..members.len()]);
+                }
+                out
+            };
+            let gathered: Vec<Vec<f32>> = (0..reading.echoes.len()).map(gather).collect();
             let mut second = vec![0.0; size];
             for (i, block) in data.chunks_exact_mut(size).enumerate() {
-                let b = first + piece * 16 + i;
-                let members = &voxels[b * LANES..((b + 1) * LANES).min(voxels.len())];
-                let mut fill = |echo: usize, out: &mut [f32]| match raw.get(echo) {
-                    Some(raw) => resample(samples, raw.block(b), out),
-                    None => {
-                        for (t, row) in gathered.chunks_exact_mut(LANES).enumerate() {
-                            reading.echoes[echo].read(t, members, &mut row[..members.len()]);
-                        }
-                        resample(samples, &gathered, out);
-                    }
+                let b = here + i;
+                let fill = |echo: usize, out: &mut [f32]| match raw.get(echo) {
+                    Some(raw) => resample(samples, raw.block(b), LANES, out),
+                    None => resample(samples, &gathered[echo][i * LANES..], wide, out),
                 };
                 fill(0, block);
                 let has_second = reading.echoes.len() > 1;
@@ -239,15 +249,15 @@ impl Preparing {
     }
 }
 
-/// From rows of frames to rows of samples.
-fn resample(samples: &[Sample], frames: &[f32], out: &mut [f32]) {
+/// From rows of frames, so many values apart, to rows of samples.
+fn resample(samples: &[Sample], frames: &[f32], apart: usize, out: &mut [f32]) {
     for (sample, row) in samples.iter().zip(out.chunks_exact_mut(LANES)) {
-        let before = &frames[sample.before * LANES..][..LANES];
+        let before = &frames[sample.before * apart..][..LANES];
         if sample.share_after == 0.0 {
             row.copy_from_slice(before);
             continue;
         }
-        let after = &frames[sample.after * LANES..][..LANES];
+        let after = &frames[sample.after * apart..][..LANES];
         for ((o, a), b) in row.iter_mut().zip(before).zip(after) {
             *o = a + (b - a) * sample.share_after;
         }

@@ -130,7 +130,7 @@ pub fn checks(analysis: &Analysis, other_stacks: u32) -> Vec<Check> {
     }
     let curves = &prepared.curves;
     let usable: Vec<usize> = curves.usable_positions().collect();
-    let mean = curves.mean(&usable);
+    let mean = curves.mean_of_usable();
     let mut noise: Vec<f32> = usable.iter().map(|at| prepared.noise[*at]).collect();
     let noise = median(&mut noise);
     let contrast = mean[peak_at(&mean)] / f64::from(noise).max(1e-30);

@@ -94,6 +94,10 @@ pub fn regions(
     let island =
         ((wish.min_island_ml / voxel_ml).ceil() as usize).min((usable as f64 * ISLAND_SHARE) as usize);
     let place = |keep: &dyn Fn(usize) -> bool| -> Vec<bool> {
+        // Nothing is smaller than a voxel, and looking for islands in every map takes longer than the maps.
+        if island <= 1 {
+            return (0..n).map(keep).collect();
+        }
         let mut inside = vec![false; dims[0] * dims[1] * dims[2]];
         (0..n).filter(|i| keep(*i)).for_each(|i| inside[maps.voxels[i] as usize] = true);
         let mut chosen = vec![false; inside.len()];

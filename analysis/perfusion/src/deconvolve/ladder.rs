@@ -4,15 +4,20 @@
 //! A rung drops frequencies and changes nothing else, so the rungs are climbed downwards: each adds the frequencies
 //! that the one above lacks to the residue function that is there, and all of them cost less than two matrices.
 
+use fearless_simd::{Simd, dispatch, prelude::*};
+
+use super::Found;
 use super::circulant::Circulant;
-use super::linear::{Linear, WIDE};
-use super::{Found, lag};
+use super::linear::{Linear, Peaks};
 use crate::curves::{Curves, LANES};
+use crate::level;
 
 /// Shares of the largest singular value that are tried: 5 to 95 % in steps of 5 % (FAIR, PyPeT).
 const RUNGS: usize = 19;
 /// Between two of them.
 const STEP: f64 = 0.05;
+/// Parts that are added in one pass over the residue function.
+const MOST_PARTS: usize = 8;
 
 /// All truncations of one artery.
 #[derive(Clone, Debug)]
@@ -71,83 +76,83 @@ impl Ladder {
         self.limit
     }
 
-    /// Voxels of a block of lanes after another.
+    /// Voxels of some blocks, one after the other.
     pub(super) fn run(&self, curves: &Curves, blocks: std::ops::Range<usize>) -> Vec<Found> {
         let rows = self.rungs[0].rows();
-        let limit = self.limit as f32 * rows as f32;
         let mut parts = vec![0.0; self.spectrum.rows() * LANES];
-        let mut residue = vec![[0.0f32; WIDE]; rows];
+        let mut residue = vec![0.0; rows * LANES];
         let mut out = Vec::with_capacity(blocks.len() * LANES);
         for block in blocks {
-            self.spectrum.product(curves.block(block), &mut parts);
-            for first in (0..LANES).step_by(WIDE) {
-                let (value, row) = self.climb(&parts, first, limit, &mut residue);
-                let found = |l: usize| Found {
-                    value: value[l],
-                    lag: lag(row[l] as usize, curves.samples(), true),
-                    area: None,
-                };
-                out.extend((0..WIDE).map(found));
-            }
+            let peaks = dispatch!(level(), simd => {
+                self.spectrum.product_on(simd, curves.block(block), &mut parts);
+                self.climb(simd, &parts, &mut residue)
+            });
+            out.extend((0..LANES).map(|lane| super::found(&peaks, lane, curves.samples(), true)));
         }
         out
     }
 
-    /// Highest value and its row for the lanes from `first` on.
+    /// Highest value and its row for every lane of a block.
     #[inline(always)]
-    fn climb(
-        &self,
-        parts: &[f32],
-        first: usize,
-        limit: f32,
-        residue: &mut [[f32; WIDE]],
-    ) -> ([f32; WIDE], [f32; WIDE]) {
-        let (mut best, mut best_row) = ([0.0; WIDE], [0.0; WIDE]);
-        residue.fill([0.0; WIDE]);
-        for (index, step) in self.steps.iter().enumerate() {
-            let count = step.parts.len();
-            let mut shares = [[0.0f32; WIDE]; MOST_PARTS];
-            // Rows of the residue function are touched once for a few parts.
-            let (mut value, mut row_of) = ([f32::NEG_INFINITY; WIDE], [0.0f32; WIDE]);
-            let (mut bent, mut before, mut last) = ([0.0f32; WIDE], [0.0f32; WIDE], [0.0f32; WIDE]);
-            let mut done = 0;
-            while done < count {
-                let some = (count - done).min(MOST_PARTS);
-                for (i, share) in shares.iter_mut().enumerate().take(some) {
-                    share.copy_from_slice(&parts[(step.parts.start + done + i) * LANES + first..][..WIDE]);
-                }
-                let is_last = done + some == count;
-                for (row, (k, basis)) in residue.iter_mut().zip(step.basis.chunks_exact(count)).enumerate() {
-                    let mut sum = *k;
-                    for (share, weight) in shares[..some].iter().zip(&basis[done..done + some]) {
-                        for l in 0..WIDE {
-                            sum[l] += weight * share[l];
+    fn climb<S: Simd>(&self, simd: S, parts: &[f32], residue: &mut [f32]) -> Peaks {
+        let splat = |v: f32| S::f32s::splat(simd, v);
+        let (lanes, zero, two) = (S::f32s::LEN, splat(0.0), splat(2.0));
+        let limit = splat(self.limit as f32 * (residue.len() / LANES) as f32);
+        let mut peaks = Peaks::default();
+        residue.fill(0.0);
+        for first in (0..LANES).step_by(lanes) {
+            let (mut best, mut best_row) = (zero, zero);
+            for (index, step) in self.steps.iter().enumerate() {
+                let count = step.parts.len();
+                let (mut value, mut row_of) = (splat(f32::NEG_INFINITY), zero);
+                let (mut bent, mut before, mut last) = (zero, zero, zero);
+                let mut done = 0;
+                while done < count {
+                    let some = (count - done).min(MOST_PARTS);
+                    let mut shares = [zero; MOST_PARTS];
+                    for (i, share) in shares.iter_mut().enumerate().take(some) {
+                        let at = (step.parts.start + done + i) * LANES + first;
+                        *share = S::f32s::from_slice(simd, &parts[at..at + lanes]);
+                    }
+                    done += some;
+                    let rows = residue.chunks_exact_mut(LANES).zip(step.basis.chunks_exact(count));
+                    for (row, (k, basis)) in rows.enumerate() {
+                        let k = &mut k[first..first + lanes];
+                        let mut sum = S::f32s::from_slice(simd, k);
+                        for (share, weight) in shares[..some].iter().zip(&basis[done - some..done]) {
+                            sum = splat(*weight).mul_add(*share, sum);
                         }
+                        sum.store_slice(k);
+                        // Of a rung with many parts, the last pass has them all.
+                        if done < count {
+                            continue;
+                        }
+                        if row >= 2 {
+                            bent += (sum - two * last + before).abs();
+                        }
+                        let higher = sum.simd_gt(value);
+                        value = higher.select(sum, value);
+                        row_of = higher.select(splat(row as f32), row_of);
+                        before = last;
+                        last = sum;
                     }
-                    *k = sum;
-                    if !is_last {
-                        continue;
-                    }
-                    let counts = if row >= 2 { 1.0 } else { 0.0 };
-                    for l in 0..WIDE {
-                        bent[l] += counts * (sum[l] - 2.0 * last[l] + before[l]).abs();
-                        let higher = sum[l] > value[l];
-                        value[l] = if higher { sum[l] } else { value[l] };
-                        row_of[l] = if higher { row as f32 } else { row_of[l] };
-                    }
-                    before = last;
-                    last = sum;
                 }
-                done += some;
-            }
-            for l in 0..WIDE {
                 // The lowest rung that is smooth enough is the last one seen; without any it is the highest rung.
-                if index == 0 || (value[l] > 0.0 && bent[l] < limit * value[l]) {
-                    (best[l], best_row[l]) = (value[l], row_of[l]);
+                if index == 0 {
+                    (best, best_row) = (value, row_of);
+                } else {
+                    // Where nothing is above 0 the right side is not either, and bending is never below 0.
+                    let smooth = bent.simd_lt(limit * value);
+                    best = smooth.select(value, best);
+                    best_row = smooth.select(row_of, best_row);
                 }
             }
+            let mut rows = [0.0f32; LANES];
+            best.store_slice(&mut peaks.value[first..first + lanes]);
+            best_row.store_slice(&mut rows[first..first + lanes]);
+            (first..first + lanes).for_each(|lane| peaks.row[lane] = rows[lane] as u32);
         }
-        (best, best_row)
+        peaks
     }
 
     /// One curve, by the definition.
@@ -162,9 +167,6 @@ impl Ladder {
         residue
     }
 }
-
-/// Parts that are added in one pass over the residue function.
-const MOST_PARTS: usize = 8;
 
 #[cfg(test)]
 mod tests {

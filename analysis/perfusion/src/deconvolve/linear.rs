@@ -3,12 +3,13 @@
 //! All linear methods end in one matrix that depends on the artery alone, so it is made once, and the work per
 //! voxel is a product of which only the highest value and its place are kept.
 
-use crate::curves::LANES;
+use fearless_simd::{Simd, dispatch, prelude::*};
 
-/// Rows that are computed together: with two vectors of lanes they fill the registers.
-const ROWS: usize = 4;
-/// Lanes that are computed together.
-pub(super) const WIDE: usize = 8;
+use crate::curves::LANES;
+use crate::level;
+
+/// Rows that are computed together: with two vectors each they fill the registers of AVX2 and SIMD128.
+pub(super) const ROWS: usize = 4;
 
 /// Highest value of the residue function of each lane, and its row.
 #[derive(Clone, Copy, Debug)]
@@ -77,52 +78,77 @@ impl Linear {
             .collect()
     }
 
-    /// Calls `each(first row, rows, values)` for every tile of the product with a block.
-    #[inline]
-    fn tiles(&self, block: &[f32], mut each: impl FnMut(usize, usize, &[[f32; WIDE]; ROWS])) {
-        for first_lane in (0..LANES).step_by(WIDE) {
-            for (group, weights) in self.tiled.chunks_exact(self.columns * ROWS).enumerate() {
-                let mut sums = [[0.0f32; WIDE]; ROWS];
-                for (weights, row) in weights.chunks_exact(ROWS).zip(block.chunks_exact(LANES)) {
-                    let values = &row[first_lane..first_lane + WIDE];
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                        for (s, v) in sum.iter_mut().zip(values) {
-                            *s += weight * v;
-                        }
-                    }
-                }
-                each(group * ROWS, first_lane, &sums);
-            }
-        }
-    }
-
     /// Highest value and its row for every lane of a block.
     pub fn peaks(&self, block: &[f32]) -> Peaks {
+        dispatch!(level(), simd => self.peaks_on(simd, block))
+    }
+
+    #[inline(always)]
+    fn peaks_on<S: Simd>(&self, simd: S, block: &[f32]) -> Peaks {
         let mut best = Peaks::default();
-        let rows = self.rows;
-        self.tiles(block, |first, lane, sums| {
-            let value = &mut best.value[lane..lane + WIDE];
-            let at = &mut best.row[lane..lane + WIDE];
-            for (r, sum) in sums.iter().enumerate().take(rows - first) {
-                for ((s, v), a) in sum.iter().zip(value.iter_mut()).zip(at.iter_mut()) {
-                    let higher = *s > *v;
-                    *v = if higher { *s } else { *v };
-                    *a = if higher { (first + r) as u32 } else { *a };
+        let lanes = S::f32s::LEN;
+        for first in (0..LANES).step_by(2 * lanes) {
+            let mut value = [S::f32s::splat(simd, f32::NEG_INFINITY); 2];
+            let mut row = [S::f32s::splat(simd, 0.0); 2];
+            for (group, weights) in self.tiled.chunks_exact(self.columns * ROWS).enumerate() {
+                let sums = tile(simd, weights, block, first);
+                for (r, sums) in sums.iter().enumerate().take(self.rows - group * ROWS) {
+                    // Rows are few: a float holds each exactly, and then all vectors are alike.
+                    let here = S::f32s::splat(simd, (group * ROWS + r) as f32);
+                    for i in 0..2 {
+                        let higher = sums[i].simd_gt(value[i]);
+                        value[i] = higher.select(sums[i], value[i]);
+                        row[i] = higher.select(here, row[i]);
+                    }
                 }
             }
-        });
+            let mut rows = [0.0f32; LANES];
+            for i in 0..2 {
+                let at = first + i * lanes..first + (i + 1) * lanes;
+                value[i].store_slice(&mut best.value[at.clone()]);
+                row[i].store_slice(&mut rows[at.clone()]);
+                at.for_each(|lane| best.row[lane] = rows[lane] as u32);
+            }
+        }
         best
     }
 
     /// The residue functions of a block: `rows` rows of [`LANES`] voxels into `out`.
     pub fn product(&self, block: &[f32], out: &mut [f32]) {
-        let rows = self.rows;
-        self.tiles(block, |first, lane, sums| {
-            for (r, sum) in sums.iter().enumerate().take(rows - first) {
-                out[(first + r) * LANES + lane..][..WIDE].copy_from_slice(sum);
-            }
-        });
+        dispatch!(level(), simd => self.product_on(simd, block, out));
     }
+
+    #[inline(always)]
+    pub(super) fn product_on<S: Simd>(&self, simd: S, block: &[f32], out: &mut [f32]) {
+        let lanes = S::f32s::LEN;
+        for first in (0..LANES).step_by(2 * lanes) {
+            for (group, weights) in self.tiled.chunks_exact(self.columns * ROWS).enumerate() {
+                let sums = tile(simd, weights, block, first);
+                for (r, sums) in sums.iter().enumerate().take(self.rows - group * ROWS) {
+                    let row = &mut out[(group * ROWS + r) * LANES..][..LANES];
+                    sums[0].store_slice(&mut row[first..first + lanes]);
+                    sums[1].store_slice(&mut row[first + lanes..first + 2 * lanes]);
+                }
+            }
+        }
+    }
+}
+
+/// Some rows times two vectors of voxels. `weights` are by column, row; `block` by column, lane.
+#[inline(always)]
+pub(super) fn tile<S: Simd>(simd: S, weights: &[f32], block: &[f32], first: usize) -> [[S::f32s; 2]; ROWS] {
+    let lanes = S::f32s::LEN;
+    let mut sums = [[S::f32s::splat(simd, 0.0); 2]; ROWS];
+    for (weights, row) in weights.chunks_exact(ROWS).zip(block.chunks_exact(LANES)) {
+        let a = S::f32s::from_slice(simd, &row[first..first + lanes]);
+        let b = S::f32s::from_slice(simd, &row[first + lanes..first + 2 * lanes]);
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            let weight = S::f32s::splat(simd, *weight);
+            sum[0] = weight.mul_add(a, sum[0]);
+            sum[1] = weight.mul_add(b, sum[1]);
+        }
+    }
+    sums
 }
 
 #[cfg(test)]

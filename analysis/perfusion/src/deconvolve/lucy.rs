@@ -4,19 +4,37 @@
 //! the record, where it makes flow explode; without it the sum over the record is conserved and the end is
 //! merely not reached.
 
-use super::linear::Peaks;
+use fearless_simd::{Simd, dispatch, prelude::*};
+
+use super::linear::{Peaks, ROWS, tile};
 use crate::curves::LANES;
+use crate::level;
 
 /// Keeps the quotient finite where nothing is predicted.
 const TINY: f32 = 1e-12;
+/// Share of the artery below which a sample is left out: all of them together are less than f32 tells.
+const NOTHING: f32 = 1e-9;
 
 /// The artery as a point spread function, and when to stop.
 #[derive(Clone, Debug)]
 pub struct Lucy {
     psf: Vec<f32>,
+    /// Samples from the first to the last that is something.
+    support: std::ops::Range<usize>,
+    /// By tile of rows, the columns that it needs.
+    forward: Vec<Band>,
+    backward: Vec<Band>,
     /// Sum of the artery times the step.
     area: f64,
     iterations: u32,
+}
+
+/// Some rows of a matrix with a band.
+#[derive(Clone, Debug)]
+struct Band {
+    columns: std::ops::Range<usize>,
+    /// By column, row.
+    weights: Vec<f32>,
 }
 
 impl Lucy {
@@ -24,11 +42,39 @@ impl Lucy {
     pub fn new(aif: &[f64], dt_s: f64, iterations: u32) -> Option<Self> {
         let sum: f64 = aif.iter().map(|a| a.max(0.0)).sum();
         let area = sum * dt_s;
-        (area.is_finite() && area > 0.0).then(|| Self {
-            psf: aif.iter().map(|a| (a.max(0.0) / sum) as f32).collect(),
-            area,
-            iterations,
-        })
+        if !(area.is_finite() && area > 0.0) {
+            return None;
+        }
+        let psf: Vec<f32> = aif.iter().map(|a| (a.max(0.0) / sum) as f32).collect();
+        let something = |p: &f32| *p > NOTHING;
+        let first = psf.iter().position(something)?;
+        let support = first..psf.iter().rposition(something)? + 1;
+        let mut out = Self { psf, support, forward: Vec::new(), backward: Vec::new(), area, iterations };
+        let n = out.psf.len();
+        for row in (0..n).step_by(ROWS) {
+            // Row r of P needs columns r - lag, of its transpose r + lag.
+            let forward =
+                (row + 1).saturating_sub(out.support.end)..(row + ROWS).saturating_sub(first).min(n);
+            let backward = (row + first).min(n)..(row + ROWS - 1 + out.support.end).min(n);
+            out.forward.push(out.band(row, forward, |row, column| row.checked_sub(column)));
+            out.backward.push(out.band(row, backward, |row, column| column.checked_sub(row)));
+        }
+        Some(out)
+    }
+
+    fn band(
+        &self,
+        first: usize,
+        columns: std::ops::Range<usize>,
+        lag: impl Fn(usize, usize) -> Option<usize>,
+    ) -> Band {
+        let value = |lag: usize| if self.support.contains(&lag) { self.psf[lag] } else { 0.0 };
+        let weights = columns
+            .clone()
+            .flat_map(|column| (first..first + ROWS).map(move |row| (row, column)))
+            .map(|(row, column)| lag(row, column).map_or(0.0, value))
+            .collect();
+        Band { columns, weights }
     }
 
     /// The normalised artery.
@@ -51,26 +97,27 @@ impl Lucy {
         self.psf.len()
     }
 
-    /// Residue functions of a block into `x` (`samples` rows of lanes). `work` is scratch of twice that size.
+    /// Residue functions of a block into `x` (`samples` rows of lanes). `work` is scratch of that size.
     pub fn run(&self, block: &[f32], x: &mut [f32], work: &mut [f32]) {
-        let n = self.psf.len();
-        let (ratio, sum) = work.split_at_mut(n * LANES);
+        dispatch!(level(), simd => self.run_on(simd, block, x, work));
+    }
+
+    #[inline(always)]
+    fn run_on<S: Simd>(&self, simd: S, block: &[f32], x: &mut [f32], ratio: &mut [f32]) {
+        let lanes = S::f32s::LEN;
+        let (tiny, zero) = (S::f32s::splat(simd, TINY), S::f32s::splat(simd, 0.0));
         x.fill(0.5);
         for _ in 0..self.iterations {
-            // P x, causal.
-            sum.fill(0.0);
-            for (lag, p) in self.psf.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-                accumulate(&mut sum[lag * LANES..n * LANES], &x[..(n - lag) * LANES], *p);
-            }
-            for ((r, s), c) in ratio.iter_mut().zip(sum.iter()).zip(block) {
-                *r = c.max(0.0) / (*s + TINY);
-            }
-            // P^T of the quotient: the same, backwards in time.
-            sum.fill(0.0);
-            for (lag, p) in self.psf.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-                accumulate(&mut sum[..(n - lag) * LANES], &ratio[lag * LANES..n * LANES], *p);
-            }
-            x.iter_mut().zip(sum.iter()).for_each(|(x, s)| *x *= s);
+            // c / (P x), causal.
+            each_row(simd, &self.forward, x, |at, sum| {
+                let measured = S::f32s::from_slice(simd, &block[at..at + lanes]).max(zero);
+                (measured / (sum + tiny)).store_slice(&mut ratio[at..at + lanes]);
+            });
+            // x P^T of the quotient: the same, backwards in time.
+            each_row(simd, &self.backward, ratio, |at, sum| {
+                let x = &mut x[at..at + lanes];
+                (S::f32s::from_slice(simd, x) * sum).store_slice(x);
+            });
         }
         let scale = (1.0 / self.area) as f32;
         x.iter_mut().for_each(|x| *x *= scale);
@@ -81,15 +128,28 @@ impl Lucy {
         let n = self.rows();
         let mut block = vec![0.0f32; n * LANES];
         curve.iter().enumerate().for_each(|(t, c)| block[t * LANES] = *c as f32);
-        let (mut x, mut work) = (vec![0.0; n * LANES], vec![0.0; 2 * n * LANES]);
+        let (mut x, mut work) = (vec![0.0; n * LANES], vec![0.0; n * LANES]);
         self.run(&block, &mut x, &mut work);
         x.chunks_exact(LANES).map(|row| f64::from(row[0])).collect()
     }
 }
 
-#[inline]
-fn accumulate(out: &mut [f32], values: &[f32], weight: f32) {
-    out.iter_mut().zip(values).for_each(|(o, v)| *o += weight * v);
+/// Calls `each` with the place of every vector of the product of a matrix of bands and a block.
+#[inline(always)]
+fn each_row<S: Simd>(simd: S, bands: &[Band], block: &[f32], mut each: impl FnMut(usize, S::f32s)) {
+    let (lanes, rows) = (S::f32s::LEN, block.len() / LANES);
+    for first in (0..LANES).step_by(2 * lanes) {
+        for (group, band) in bands.iter().enumerate() {
+            let columns =
+                &block[band.columns.start * LANES..band.columns.end.max(band.columns.start) * LANES];
+            let sums = tile(simd, &band.weights, columns, first);
+            for (r, sums) in sums.iter().enumerate().take(rows - group * ROWS) {
+                let at = (group * ROWS + r) * LANES + first;
+                each(at, sums[0]);
+                each(at + lanes, sums[1]);
+            }
+        }
+    }
 }
 
 /// Highest value, its row, and the sum over the rows of every lane.
@@ -105,4 +165,35 @@ pub fn summary(residue: &[f32]) -> (Peaks, [f32; LANES]) {
         }
     }
     (peaks, sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bands_are_the_definition() {
+        // An artery that begins late, ends early and has a hole.
+        let n = 23;
+        let aif: Vec<f64> =
+            (0..n).map(|i| if (4..15).contains(&i) && i != 9 { 1.0 + f64::from(i) } else { -0.5 }).collect();
+        let curve: Vec<f64> = (0..n).map(|i| (f64::from(i) * 0.7).sin() + 0.8).collect();
+        let got = Lucy::new(&aif, 0.5, 6).unwrap().residue(&curve);
+        let sum: f64 = aif.iter().map(|a| a.max(0.0)).sum();
+        let psf: Vec<f64> = aif.iter().map(|a| a.max(0.0) / sum).collect();
+        let n = n as usize;
+        let mut x = vec![0.5; n];
+        for _ in 0..6 {
+            let predicted = |i: usize| (0..=i).map(|j| psf[i - j] * x[j]).sum::<f64>();
+            let ratio: Vec<f64> = (0..n).map(|i| curve[i].max(0.0) / (predicted(i) + 1e-12)).collect();
+            for j in 0..n {
+                x[j] *= (j..n).map(|i| psf[i - j] * ratio[i]).sum::<f64>();
+            }
+        }
+        for (i, (got, x)) in got.iter().zip(&x).enumerate() {
+            let want = x / (sum * 0.5);
+            assert!((got - want).abs() <= 1e-4 * want.abs() + 1e-9, "{i}: got {got}, want {want}");
+        }
+        assert!(Lucy::new(&[0.0, -1.0], 1.0, 6).is_none());
+    }
 }

@@ -135,7 +135,7 @@ impl Factor {
             Self::Ladder(ladder) => ladder.run(curves, blocks),
             Self::Corner(corner) => corner.run(curves, blocks, count),
             Self::Lucy { lucy, dt_s } => {
-                let (mut x, mut work) = (vec![0.0; samples * LANES], vec![0.0; 2 * samples * LANES]);
+                let (mut x, mut work) = (vec![0.0; samples * LANES], vec![0.0; samples * LANES]);
                 let mut out = Vec::with_capacity(blocks.len() * LANES);
                 for b in blocks {
                     lucy.run(curves.block(b), &mut x, &mut work);
