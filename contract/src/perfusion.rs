@@ -166,6 +166,18 @@ pub enum TtpOrigin {
     Start,
 }
 
+/// What CBV is computed from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CbvFrom {
+    /// The sum of the residue function where the method conserves it (`lucy-richardson`), else the areas. As other
+    /// codes have it; noise raises the sum, because nothing in it is negative.
+    #[default]
+    Method,
+    /// The integral of the curve over that of the artery, whatever the method: noise does not change its mean.
+    Areas,
+}
+
 /// Everything a reader decided: with the series, it is the maps. Saved within every report as `session`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -210,6 +222,8 @@ pub struct Session {
     pub lambda: Option<f64>,
     /// For `lucy-richardson`.
     pub iterations: u32,
+    /// See [`CbvFrom`].
+    pub cbv_from: CbvFrom,
     /// Instead of `(1 - hematocrit_large) / (1 - hematocrit_small)`.
     pub kh: Option<f64>,
     /// In large vessels.
@@ -304,6 +318,7 @@ impl Default for Session {
             oscillation: 0.035,
             lambda: None,
             iterations: 10,
+            cbv_from: CbvFrom::Method,
             kh: None,
             hematocrit_large: 0.45,
             hematocrit_small: 0.25,

@@ -32,7 +32,7 @@ mod vessels;
 pub use analysis::{Analysis, Error, Progress, Stage};
 pub use contract::perfusion::Mask as MaskWish;
 pub use contract::perfusion::{
-    AutoAif, Matrix, Method, Midline, Motion, Regions, Session, Signal, Source, TtpOrigin,
+    AutoAif, CbvFrom, Matrix, Method, Midline, Motion, Regions, Session, Signal, Source, TtpOrigin,
 };
 pub use curves::{Curves, LANES, Moments, Reject, area, peak_at};
 pub use deconvolve::{

@@ -1,6 +1,6 @@
 //! From residue functions to the five maps, with every constant named.
 
-use contract::perfusion::{Session, TtpOrigin};
+use contract::perfusion::{CbvFrom, Session, TtpOrigin};
 
 use crate::curves::{Curves, Moments};
 use crate::deconvolve::Found;
@@ -87,7 +87,7 @@ impl Maps {
             let cbf = (6000.0 * constant * f64::from(f.value)).max(0.0);
             let cbv = 100.0
                 * constant
-                * match f.area {
+                * match f.area.filter(|_| session.cbv_from == CbvFrom::Method) {
                     Some(area) => f64::from(area),
                     None if aif_area > 0.0 => f64::from(moments.area[i]) / aif_area,
                     None => 0.0,

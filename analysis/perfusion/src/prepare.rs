@@ -20,6 +20,11 @@ pub(crate) const STEP_BLOCKS: usize = 64;
 /// Blocks of one step: enough for every thread to find work.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) const STEP_BLOCKS: usize = 4096;
+/// Share of the strongest voxels' contrast above which a voxel is a vessel to the smoothing: tissue has less than a
+/// tenth of an artery's, and noise of three frames has to be as high as the rest.
+const VESSEL_SHARE: f64 = 0.2;
+/// After the peak of the strongest voxels, veins have had theirs.
+const WASHOUT_S: f64 = 10.0;
 /// Blocks that are read together.
 const TOGETHER: usize = 16;
 /// Voxels that are looked at to find the bolus.
@@ -110,10 +115,50 @@ impl Preparing {
             let raw = Curves::new(voxels.to_vec(), frames.count());
             out.raw = vec![raw; reading.echoes.len()];
             out.smoother = (wishes.smooth_mm > 0.0).then(|| {
-                Smoother::new(reading.dims, wishes.spacing_mm, voxels, wishes.smooth_mm, wishes.bilateral_hu)
+                let vessels = out.vessels(reading, voxels);
+                let (sigma_mm, range) = (wishes.smooth_mm, wishes.bilateral_hu);
+                Smoother::new(reading.dims, wishes.spacing_mm, voxels, vessels, sigma_mm, range)
             });
         }
         out
+    }
+
+    /// Voxels whose contrast rises to a share of that of the strongest between arrival and wash-out; the logarithm of
+    /// DSC has none that stands out as much.
+    fn vessels(&self, reading: &Reading, voxels: &[u32]) -> Vec<u32> {
+        let (checked, strongest) = (reading.checked, &self.out.strongest);
+        let (Some(arrival), Some(frames), true) =
+            (self.out.arrival, reading.echoes.last(), checked.kind != crate::series::Kind::Dsc)
+        else {
+            return Vec::new();
+        };
+        let peak = crate::curves::peak_at(strongest);
+        let base = strongest.iter().take(3).sum::<f64>() / 3.0;
+        let limit = (VESSEL_SHARE * (strongest[peak] - base)) as f32;
+        let times_s = &checked.timeline.times_s;
+        let (from_s, until_s) = (times_s[arrival], times_s[peak] + WASHOUT_S);
+        let inside = |t: &usize| (from_s..=until_s).contains(&checked.timeline.frames_s[*t]);
+        let some: Vec<usize> = (0..frames.count()).filter(inside).collect();
+        // Three in a row, so that noise is no vessel.
+        let highest: Vec<Vec<f32>> = voxels
+            .par_chunks(1 << 15)
+            .map(|voxels| {
+                let mut rows = vec![vec![0.0f32; voxels.len()]; some.len()];
+                for (row, t) in rows.iter_mut().zip(&some) {
+                    frames.read(*t, voxels, row);
+                }
+                let mut highest = vec![f32::NEG_INFINITY; voxels.len()];
+                for three in rows.windows(3) {
+                    for (i, high) in highest.iter_mut().enumerate() {
+                        *high = high.max((three[0][i] + three[1][i] + three[2][i]) / 3.0);
+                    }
+                }
+                highest
+            })
+            .collect();
+        let rises =
+            |(voxel, high): (&u32, f32)| (high - reading.mean[*voxel as usize] > limit).then_some(*voxel);
+        voxels.iter().zip(highest.concat()).filter_map(rises).collect()
     }
 
     fn empty(

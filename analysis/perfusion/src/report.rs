@@ -185,9 +185,9 @@ impl Report {
             warnings
                 .push("Motion was not estimated: the frames show no edges that could be followed.".into());
         }
-        if session.method == contract::perfusion::Method::LucyRichardson {
+        if sums(&session) {
             warnings.push(
-                "The CBV of lucy-richardson is the sum of a residue function that is nowhere negative: noise raises it.".into(),
+                "The CBV of lucy-richardson is the sum of a residue function that is nowhere negative: noise raises it. With `cbv_from` areas (--cbv-from areas) it does not.".into(),
             );
         }
         if !session.method.delay_insensitive() {
@@ -254,6 +254,12 @@ impl Report {
     }
 }
 
+/// Whether CBV is the sum of the residue function.
+fn sums(session: &Session) -> bool {
+    use contract::perfusion::{CbvFrom, Method};
+    session.method == Method::LucyRichardson && session.cbv_from == CbvFrom::Method
+}
+
 /// The method in words.
 fn method(session: &Session) -> String {
     use contract::perfusion::Method;
@@ -266,11 +272,7 @@ fn method(session: &Session) -> String {
     };
     format!(
         "{name}; C(t) = (rho/kH) CBF (AIF conv R)(t); CBF = 6000 (kH/rho) max k in ml/100 g/min; CBV = {} in ml/100 g; MTT = 60 CBV/CBF in s; Tmax = time of max k; TTP = time of the highest C from its origin",
-        if session.method == Method::LucyRichardson {
-            "100 (kH/rho) integral k"
-        } else {
-            "100 (kH/rho) integral C / integral AIF"
-        }
+        if sums(session) { "100 (kH/rho) integral k" } else { "100 (kH/rho) integral C / integral AIF" }
     )
 }
 

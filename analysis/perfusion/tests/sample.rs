@@ -9,7 +9,7 @@ mod common;
 use common::load;
 use imaging::Volume;
 use imaging::source::Buffer;
-use perfusion::{Analysis, Input, Map, Maps, Method, Motion, Report, Session, Source, Stage};
+use perfusion::{Analysis, Curves, Input, Map, Method, Motion, Report, Session, Source, Stage};
 use phantom::perfusion as head;
 
 fn sample(times_s: &[f64]) -> (Volume, head::Truth) {
@@ -24,27 +24,36 @@ fn session() -> Session {
     Session { smooth_mm: 2.0, motion: Motion::Off, ..Session::default() }
 }
 
-/// Mean of a map over the voxels that a region fills, two voxels away from its edges in the slice.
-fn region(maps: &Maps, map: Map, name: &str) -> f64 {
-    let inside = |x: i64, y: i64, z: u32| {
-        x >= 0 && y >= 0 && head::region_of_voxel([x as u32, y as u32, z]).is_some_and(|r| r.name == name)
-    };
-    let (mut sum, mut n) = (0.0, 0);
-    let z = head::SLICES / 2;
-    for y in 0..i64::from(head::SIZE) {
-        for x in 0..i64::from(head::SIZE) {
-            let deep = (-1..=1).all(|dy| (-1..=1).all(|dx| inside(x + dx, y + dy, z)));
-            let voxel = (z * head::SIZE + y as u32) * head::SIZE + x as u32;
-            if deep && let Ok(at) = maps.voxels.binary_search(&voxel) {
-                sum += f64::from(maps.get(map)[at]);
-                n += 1;
+/// Positions of the voxels that a region fills, two voxels away from its edges in the slice, in all slices.
+fn positions(curves: &Curves, name: &str) -> Vec<usize> {
+    let (n, slices) = (i64::from(head::SIZE), head::SLICES);
+    let index = |x: i64, y: i64, z: u32| (z * head::SIZE + y as u32) * head::SIZE + x as u32;
+    let mut inside = vec![false; (n * n) as usize * slices as usize];
+    for z in 0..slices {
+        for (x, y) in (0..n * n).map(|i| (i % n, i / n)) {
+            let region = head::region_of_voxel([x as u32, y as u32, z]);
+            inside[index(x, y, z) as usize] = region.is_some_and(|r| r.name == name);
+        }
+    }
+    let mut out = Vec::new();
+    for z in 0..slices {
+        for (x, y) in (0..n * n)
+            .map(|i| (i % n, i / n))
+            .filter(|(x, y)| (2..n - 2).contains(x) && (2..n - 2).contains(y))
+        {
+            let near = (-2..=2i64).flat_map(|dy| (-2..=2i64).map(move |dx| (dx, dy)));
+            let mut near = near.filter(|(dx, dy)| dx * dx + dy * dy <= 4);
+            if near.all(|(dx, dy)| inside[index(x + dx, y + dy, z) as usize]) {
+                out.extend(curves.find(index(x, y, z)));
             }
         }
     }
-    assert!(n > 3, "{name}: {n} voxels");
-    sum / f64::from(n)
+    assert!(out.len() >= 30, "{name}: {} voxels", out.len());
+    out
 }
 
+/// What is lost has two causes that are told apart here: what the method gives of the true curve (the published bias
+/// of truncation, in numbers in docs/perfusion.md), and what noise, neighbours and the baseline add to that.
 #[test]
 fn the_maps_are_those_of_the_truth() {
     for times in [head::regular_times_s(), head::irregular_times_s()] {
@@ -59,30 +68,54 @@ fn the_maps_are_those_of_the_truth() {
         );
         println!("mask: {}, {:?}", report.settings.mask_rule, report.voxels);
         let peak = report.aif.vessel.peak / head::AIF_PEAK_HU;
-        assert!((0.85..=1.05).contains(&peak), "{peak}");
+        assert!((0.97..=1.01).contains(&peak), "{peak}");
+        let whole = report.aif.vessel.area / head::aif_integral_hu_s();
+        assert!((0.98..=1.02).contains(&whole), "{whole}");
+        let timeline = &analysis.checked().unwrap().timeline;
+        let curves = &analysis.prepared().unwrap().curves;
+        let factor = analysis.factor().unwrap();
+        let flow = 6000.0 * head::KH / head::RHO;
+        let peak_of = |residue: Vec<f64>| {
+            let at = perfusion::peak_at(&residue);
+            (flow * residue[at], at as f64 * timeline.dt_s)
+        };
+        let mut found = Vec::new();
         for r in truth.regions.iter().filter(|r| r.region.cbf > 0.0) {
             let (name, want) = (r.region.name, &r.region);
-            if !["deep_grey_matter", "white_matter", "penumbra_white", "core"].contains(&name) {
-                continue;
-            }
-            let [cbf, cbv, mtt, tmax] =
-                [Map::Cbf, Map::Cbv, Map::Mtt, Map::Tmax].map(|m| region(maps, m, name));
+            let positions = positions(curves, name);
+            let of = |map: Map| -> Vec<f32> { positions.iter().map(|at| maps.get(map)[*at]).collect() };
+            let [cbf, cbv] = [Map::Cbf, Map::Cbv].map(|map| common::mean(&of(map)));
+            let mut tmax = of(Map::Tmax);
+            tmax.sort_by(f32::total_cmp);
+            let tmax = f64::from(tmax[tmax.len() / 2]);
+            // The true curve at the times that were measured, through the same artery and method.
+            let at_frames: Vec<f64> = timeline.frames_s.iter().map(|t| want.enhancement_hu(*t)).collect();
+            let exact = timeline.interpolate(&timeline.frames_s, &at_frames);
+            let (exact_cbf, exact_tmax) = peak_of(factor.residue(&exact));
+            let exact_cbv = 100.0 * head::KH / head::RHO * perfusion::area(&exact, timeline.dt_s)
+                / report.aif.vessel.area;
+            let (mean_cbf, _) = peak_of(factor.residue(&curves.mean(&positions)));
             println!(
-                "{name}: CBF {cbf:.1} of {}, CBV {cbv:.2} of {:.2}, MTT {mtt:.1} of {}, Tmax {tmax:.1} of {}",
-                want.cbf, want.cbv, want.mtt_s, want.delay_s
+                "{name}: CBF {cbf:.1}, of the mean curve {mean_cbf:.1}, by the method {exact_cbf:.1}, true {}; CBV {cbv:.2}, in the record {exact_cbv:.2}, true {:.2}; Tmax {tmax:.1}, by the method {exact_tmax:.1}, true {}",
+                want.cbf, want.cbv, want.delay_s
             );
-            // Truncation of singular values lowers high flow, noise raises low flow: the published bias of the
-            // method, in numbers in docs/perfusion.md.
-            assert!(want.cbf < 20.0 || (cbf / want.cbf - 1.0).abs() < 0.45, "{name}: CBF {cbf}");
-            // Noise of the baseline is summed over the whole record: an error in ml, whatever the volume.
-            assert!((cbv - want.cbv).abs() < 0.3 + 0.1 * want.cbv, "{name}: CBV {cbv}");
-            // Tmax of an exponential residue function lies behind its delay. Of the core, whose contrast is below
-            // the noise, only that it is late.
-            let behind = tmax - want.delay_s;
-            let most = if want.cbf < 10.0 { f64::INFINITY } else { 4.0 };
-            assert!((0.0..most).contains(&behind), "{name}: Tmax {tmax}");
+            // Truncation at 0.10 takes a third of short transit times and less of long ones (Fieselmann 2011).
+            assert!((0.6..0.9).contains(&(exact_cbf / want.cbf)), "{name}: the method gives {exact_cbf}");
+            // The record ends before the late tissue has washed out.
+            assert!((0.85..1.01).contains(&(exact_cbv / want.cbv)), "{name}: the record has {exact_cbv}");
+            // What is ours: without the noise of single voxels flow is that of the method.
+            assert!((mean_cbf / exact_cbf - 1.0).abs() < 0.08, "{name}: CBF {mean_cbf} of {exact_cbf}");
+            assert!((cbv - exact_cbv).abs() < 0.05 + 0.03 * exact_cbv, "{name}: CBV {cbv} of {exact_cbv}");
+            // The highest of many noisy samples is too high, by as much as the noise, whatever the flow.
+            let noise = cbf - exact_cbf;
+            assert!((-0.04 * exact_cbf..4.5).contains(&noise), "{name}: CBF {cbf} of {exact_cbf}");
+            // A flat peak is a sample early or late.
+            assert!((-1.0..=2.5).contains(&(tmax - exact_tmax)), "{name}: Tmax {tmax} of {exact_tmax}");
+            found.push((name, cbf));
         }
-        assert!(region(maps, Map::Cbf, "core") < 0.6 * region(maps, Map::Cbf, "deep_grey_matter"));
+        let cbf = |name: &str| found.iter().find(|f| f.0 == name).map_or(f64::NAN, |f| f.1);
+        assert!(cbf("core") < 0.3 * cbf("deep_grey_matter"), "{found:?}");
+        assert!(cbf("penumbra_white") < 0.75 * cbf("white_matter"), "an artery beside it is not its flow");
         let late = report.volumes_ml.tmax.iter().map(|t| t.ml).collect::<Vec<_>>();
         println!("volumes {:?}", report.volumes_ml);
         assert!(late.windows(2).all(|w| w[0] >= w[1]) && late[0] > 20.0, "{late:?}");

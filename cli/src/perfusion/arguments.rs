@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use perfusion::{AutoAif, MaskWish, Matrix, Method, Motion, Session, Signal, Source, TtpOrigin};
+use perfusion::{AutoAif, CbvFrom, MaskWish, Matrix, Method, Motion, Session, Signal, Source, TtpOrigin};
 use serde::Deserialize as _;
 
 use super::Error;
@@ -70,6 +70,9 @@ pub struct Args {
     /// Steps of lucy-richardson.
     #[arg(long, value_name = "N")]
     iterations: Option<u32>,
+    /// What CBV is computed from: method (its own sum, where it has one) or areas (which noise does not raise).
+    #[arg(long, value_parser = word::<CbvFrom>)]
+    cbv_from: Option<CbvFrom>,
     /// (1 - hematocrit of large vessels) / (1 - hematocrit of small ones).
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     kh: Option<f64>,
@@ -147,6 +150,7 @@ impl Args {
         s.oscillation = self.oscillation.unwrap_or(s.oscillation);
         s.lambda = self.lambda.or(s.lambda);
         s.iterations = self.iterations.unwrap_or(s.iterations);
+        s.cbv_from = self.cbv_from.unwrap_or(s.cbv_from);
         s.kh = self.kh.or(s.kh);
         s.density = self.density.unwrap_or(s.density);
         s.smooth_mm = self.smooth_mm.unwrap_or(s.smooth_mm);

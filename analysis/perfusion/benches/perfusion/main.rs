@@ -2,13 +2,16 @@
 //! Prints one JSON object.
 //!
 //! usage: cargo bench -p perfusion --bench perfusion -- [--quick] [--docs]
-//! `--quick` leaves out the large volume; `--docs` also writes docs/perfusion.md.
+//! `--quick` leaves out the large volume; `--docs` also writes docs/perfusion.md and its figures.
+
+mod page;
+mod plot;
 
 use std::fmt::Write as _;
 use std::time::Instant;
 
 use imaging::{Volume, Voxels};
-use perfusion::{Input, Map, MaskWish, Method, Motion, Session, Signal, Source};
+use perfusion::{CbvFrom, Input, Map, MaskWish, Method, Motion, Session, Signal, Source};
 use phantom::perfusion as head;
 use phantom::random::Random;
 use scene::{DAffine3, DMat3, DVec3, Frame, Grid, LengthUnit};
@@ -29,13 +32,25 @@ fn volume(dims: [u32; 3], voxels: Voxels, frames: usize, dt_s: f64) -> Result<Vo
     Ok(volume)
 }
 
-/// One curve many times with noise of its own; the artery is known.
-fn recovered(truth: [f64; 3], noise_hu: f64, method: Method) -> Result<[[f64; 2]; 3], Failure> {
+/// One curve many times with noise of its own; the artery is known. `tau_s` of the kernel that disperses it on its way
+/// to the tissue; 0 is none.
+fn recovered(
+    truth: [f64; 3],
+    tau_s: f64,
+    noise_hu: f64,
+    method: Method,
+    cbv_from: CbvFrom,
+) -> Result<[[f64; 2]; 3], Failure> {
     let [cbf, mtt_s, delay_s] = truth;
     let (frames, dt_s) = (60usize, 1.0);
     let times_s: Vec<f64> = (0..frames).map(|t| t as f64 * dt_s).collect();
-    let tissue =
-        |t: f64| head::RHO / head::KH * cbf / 6000.0 * head::aif_through_exponential(t - delay_s, mtt_s);
+    let tissue = |t: f64| {
+        let arrived = match tau_s > 0.0 {
+            true => head::aif_dispersed_through_exponential(t - delay_s, mtt_s, tau_s),
+            false => head::aif_through_exponential(t - delay_s, mtt_s),
+        };
+        head::RHO / head::KH * cbf / 6000.0 * arrived
+    };
     let mut random = Random::new(11);
     let values = times_s
         .iter()
@@ -54,6 +69,7 @@ fn recovered(truth: [f64; 3], noise_hu: f64, method: Method) -> Result<[[f64; 2]
         aif: Source::Curve { values: times_s.iter().map(|t| head::aif_hu(*t)).collect(), times_s },
         vof: Source::None,
         method,
+        cbv_from,
         ..Session::default()
     };
     let input = Input { volume: &volume, modality: "CT", reading_warnings: &[], mask: None, other_stacks: 0 };
@@ -67,21 +83,28 @@ fn recovered(truth: [f64; 3], noise_hu: f64, method: Method) -> Result<[[f64; 2]
     }))
 }
 
-fn table() -> Result<(String, Value), Failure> {
+/// Flow, transit time and delay of the rows.
+const TRUTHS: [[f64; 3]; 4] = [[60.0, 4.0, 0.0], [60.0, 4.0, 4.0], [25.0, 4.8, 0.0], [12.0, 11.0, 5.0]];
+
+fn bias(got: f64, want: f64) -> f64 {
+    100.0 * (got / want - 1.0)
+}
+
+fn table() -> Result<(String, Vec<page::Recovered>), Failure> {
     let mut text = String::from(
         "| method | true CBF | MTT s | delay s | noise HU | CBF bias % | CBF SD | CBV bias % | CBV SD | Tmax s | Tmax SD |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut rows = Vec::new();
-    for method in Method::ALL {
-        for truth in [[60.0, 4.0, 0.0], [60.0, 4.0, 4.0], [25.0, 4.8, 0.0], [12.0, 11.0, 5.0]] {
+    let areas = (Method::LucyRichardson, CbvFrom::Areas, "lucy-richardson, CBV from areas");
+    let methods = Method::ALL.map(|m| (m, CbvFrom::Method, m.name())).into_iter().chain([areas]);
+    for (method, cbv_from, name) in methods {
+        for truth in TRUTHS {
             for noise_hu in [0.0, 1.0, 2.5] {
-                let [cbf, cbv, tmax] = recovered(truth, noise_hu, method)?;
+                let [cbf, cbv, tmax] = recovered(truth, 0.0, noise_hu, method, cbv_from)?;
                 let true_cbv = truth[0] * truth[1] / 60.0;
-                let bias = |got: f64, want: f64| 100.0 * (got / want - 1.0);
                 let _ = writeln!(
                     text,
-                    "| {} | {} | {} | {} | {noise_hu} | {:.1} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} |",
-                    method.name(),
+                    "| {name} | {} | {} | {} | {noise_hu} | {:.1} | {:.2} | {:.1} | {:.2} | {:.2} | {:.2} |",
                     truth[0],
                     truth[1],
                     truth[2],
@@ -92,19 +115,51 @@ fn table() -> Result<(String, Value), Failure> {
                     tmax[0],
                     tmax[1],
                 );
-                rows.push(json!({
-                    "method": method.name(), "cbf": truth[0], "mtt_s": truth[1], "delay_s": truth[2],
-                    "noise_hu": noise_hu, "cbf_bias_percent": bias(cbf[0], truth[0]), "cbf_sd": cbf[1],
-                }));
+                rows.push(page::Recovered {
+                    method: name,
+                    truth,
+                    noise_hu,
+                    cbf_bias: bias(cbf[0], truth[0]),
+                    cbf_sd: 100.0 * cbf[1] / truth[0],
+                    cbv_bias: bias(cbv[0], true_cbv),
+                    cbv_sd: 100.0 * cbv[1] / true_cbv,
+                });
             }
         }
     }
-    Ok((text, json!(rows)))
+    Ok((text, rows))
+}
+
+/// The same with an artery that is dispersed on its way.
+fn dispersed() -> Result<String, Failure> {
+    let mut text = String::from(
+        "| method | true CBF | MTT s | mean of the kernel s | noise HU | CBF bias % | CBF SD | CBV bias % | Tmax s |\n|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for method in Method::ALL {
+        for truth in [TRUTHS[0], TRUTHS[2]] {
+            for (tau_s, noise_hu) in [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (1.0, 1.0), (2.0, 1.0)] {
+                let [cbf, cbv, tmax] = recovered(truth, tau_s, noise_hu, method, CbvFrom::Method)?;
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} | {} | {noise_hu} | {:.1} | {:.2} | {:.1} | {:.2} |",
+                    method.name(),
+                    truth[0],
+                    truth[1],
+                    2.0 * tau_s,
+                    bias(cbf[0], truth[0]),
+                    cbf[1],
+                    bias(cbv[0], truth[0] * truth[1] / 60.0),
+                    tmax[0],
+                );
+            }
+        }
+    }
+    Ok(text)
 }
 
 /// A head-sized volume of tissue with noise in air, an artery and a vein, half of its voxels in the head.
-fn large() -> Result<Volume, Failure> {
-    let (side, slices, frames) = (512usize, 16usize, 60usize);
+fn large(slices: usize, frames: usize) -> Result<Volume, Failure> {
+    let side = 512usize;
     let grey = &head::REGIONS[4];
     let mut random = Random::new(512);
     let noise: Vec<i16> = (0..1 << 16).map(|_| (5.0 * random.normal()).round() as i16).collect();
@@ -132,7 +187,7 @@ fn large() -> Result<Volume, Failure> {
             values.push(hu);
         }
     }
-    volume([512, 512, 16], Voxels::I16(values), frames, 1.0)
+    volume([512, 512, slices as u32], Voxels::I16(values), frames, 1.0)
 }
 
 /// Milliseconds of every stage, the best of two runs.
@@ -149,17 +204,25 @@ fn timed(volume: &Volume, session: &Session) -> Result<Value, Failure> {
     }
     let report = best.ok_or("nothing was measured")?;
     Ok(json!({
-        "method": session.method.name(), "voxels": report.voxels.computed, "timings_ms": report.timings_ms,
+        "method": session.method.name(), "dims": volume.grid.dims(), "frames": volume.time_points,
+        "voxels": report.voxels.computed, "timings_ms": report.timings_ms,
     }))
 }
 
 fn main() -> Result<(), Failure> {
     let asked = |name: &str| std::env::args().any(|a| a == name);
     let (text, recovery) = table()?;
+    let dispersion = dispersed()?;
     let mut speed = Vec::new();
     if !asked("--quick") {
-        let volume = large()?;
         let session = Session { motion: Motion::Off, ..Session::default() };
+        for (slices, frames) in [(4, 60), (8, 60), (16, 30)] {
+            let smaller = large(slices, frames)?;
+            for method in Method::ALL {
+                speed.push(timed(&smaller, &Session { method, ..session.clone() })?);
+            }
+        }
+        let volume = large(16, 60)?;
         for method in Method::ALL {
             speed.push(timed(&volume, &Session { method, ..session.clone() })?);
         }
@@ -167,35 +230,10 @@ fn main() -> Result<(), Failure> {
         speed.push(timed(&volume, &Session { mask: MaskWish::None, ..session })?);
     }
     let threads = std::thread::available_parallelism().map_or(0, usize::from);
-    let record =
-        json!({ "dims": [512, 512, 16, 60], "threads": threads, "recovery": recovery, "speed": speed });
-    println!("{record:#}");
+    let rows: Vec<Value> = recovery.iter().map(page::Recovered::json).collect();
+    println!("{:#}", json!({ "threads": threads, "recovery": rows, "speed": speed }));
     if asked("--docs") {
-        let mut page = format!(
-            "# Perfusion: what each method recovers\n\nWritten by `cargo bench -p perfusion --bench perfusion -- --docs`; do not edit. {VOXELS} curves per row: the artery of the perfusion phantom (peak {} HU, known), an exponential residue function, 60 samples of 1 s, normal noise. Default settings. Bias and standard deviation are those of single voxels. Research use only.\n\n{text}",
-            head::AIF_PEAK_HU
-        );
-        if !speed.is_empty() {
-            let _ = write!(
-                page,
-                "\n## Time\n\n512 x 512 x 16 voxels, 60 frames, CPU, {threads} threads, best of two; milliseconds.\n\n| method | voxels | motion | curves | vessels | maps | total |\n|---|---|---|---|---|---|---|\n"
-            );
-            for row in &speed {
-                let ms = |name: &str| row["timings_ms"][name].as_f64().unwrap_or(0.0).round();
-                let _ = writeln!(
-                    page,
-                    "| {} | {} | {} | {} | {} | {} | {} |",
-                    row["method"].as_str().unwrap_or(""),
-                    row["voxels"],
-                    ms("motion"),
-                    ms("curves"),
-                    ms("vessels"),
-                    ms("maps"),
-                    ms("total"),
-                );
-            }
-        }
-        std::fs::write(testbed::checkout().join("docs/perfusion.md"), page)?;
+        page::write(&page::Content { text, dispersion, recovery, speed, threads })?;
     }
     Ok(())
 }
