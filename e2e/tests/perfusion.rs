@@ -324,13 +324,15 @@ fn a_region_in_the_core_is_compared_with_the_healthy_side() {
     };
     let core = truth::REGIONS.iter().find(|r| r.name == "core").unwrap();
     let white = truth::REGIONS.iter().find(|r| r.name == "white_matter").unwrap();
-    // The mirror image lies in white matter: twice as much blood at least, four times the flow. The noise of the
+    // The mirror image lies in white matter: more than twice the blood, and a flow that noise brings nearer (the
+    // highest of many noisy samples is too high where there is little flow, docs/perfusion.md). The noise of the
     // baseline alone (2.5 HU in 8 frames, some 50 voxels) moves a volume by 0.4 mL/100 g.
     let (here, there) = (side("cbv", "region"), side("cbv", "mirror"));
     assert!((here - core.cbv).abs() < 0.5, "CBV {here} for {}", core.cbv);
     assert!((there - white.cbv).abs() < 0.5, "CBV {there} for {}", white.cbv);
     assert!(here < 0.7 * there, "{here} {there}");
-    assert!(side("cbf", "region") < 0.5 * side("cbf", "mirror"));
+    let (slow, normal) = (side("cbf", "region"), side("cbf", "mirror"));
+    assert!(slow < 0.75 * normal, "CBF {slow} {normal}");
     assert!(side("tmax", "region") > side("tmax", "mirror") + 3.0);
     // Turned by the reader, the mirror image is elsewhere and so is its mean; undone, it is the same again.
     let click = |button: &str, answers: u32| {
