@@ -37,26 +37,35 @@ pub fn midline(voxels: &[u32], dims: [usize; 3]) -> Midline {
     let centre = [0, 1].map(|i| voxels.iter().map(|v| place(*v)[i]).sum::<f64>() / n);
     let mut inside = vec![false; dims[0] * dims[1] * dims[2]];
     voxels.iter().for_each(|v| inside[*v as usize] = true);
-    let stride = voxels.len().div_ceil(20_000).max(1);
-    let overlap = |m: &Midline| {
-        let sample = voxels.iter().step_by(stride);
+    let overlap = |m: &Midline, samples: usize| {
+        let sample = voxels.iter().step_by(voxels.len().div_ceil(samples).max(1));
         sample.filter(|v| mirrored(m, **v, dims).is_some_and(|o| inside[o as usize])).count()
     };
     let width = (voxels.iter().map(|v| (place(*v)[0] - centre[0]).powi(2)).sum::<f64>() / n).sqrt() * 4.0;
-    let (mut best, mut most) = (Midline { at: centre, angle_rad: 0.0 }, 0);
-    for turn in -20i32..=20 {
-        for shift in -5i32..=5 {
-            let at = [centre[0] + 0.01 * f64::from(shift) * width, centre[1]];
-            let candidate = Midline { at, angle_rad: f64::from(turn).to_radians() };
-            // Where two are alike, the straighter one.
-            let score = overlap(&candidate) * 1000
-                / (1000 + turn.unsigned_abs() as usize + shift.unsigned_abs() as usize);
-            if score > most {
-                (best, most) = (candidate, score);
+    let candidate = |turn: i32, shift: i32| Midline {
+        at: [centre[0] + 0.01 * f64::from(shift) * width, centre[1]],
+        angle_rad: f64::from(turn).to_radians(),
+    };
+    let search =
+        |turns: std::ops::RangeInclusive<i32>, shifts: std::ops::RangeInclusive<i32>, samples: usize| {
+            let (mut best, mut most) = ((0, 0), 0);
+            for turn in turns {
+                for shift in shifts.clone() {
+                    // Where two are alike, the straighter one.
+                    let score = overlap(&candidate(turn, shift), samples) * 1000
+                        / (1000 + turn.unsigned_abs() as usize + shift.unsigned_abs() as usize);
+                    if score > most {
+                        (best, most) = ((turn, shift), score);
+                    }
+                }
             }
-        }
-    }
-    best
+            best
+        };
+    // Few voxels tell where it is about, many exactly.
+    let (turn, shift) = search(-20..=20, -5..=5, 3_000);
+    let near = |v: i32, by: i32, most: i32| (v - by).max(-most)..=(v + by).min(most);
+    let (turn, shift) = search(near(turn, 3, 20), near(shift, 2, 5), 20_000);
+    candidate(turn, shift)
 }
 
 /// A map in a region and in its mirror image.

@@ -79,7 +79,7 @@ pub fn write(content: &Content) -> Result<(), Failure> {
             .recovery
             .iter()
             .map(|r| Dot {
-                group: format!("{}, {}", short(r.method), r.noise_hu),
+                group: format!("{} HU\n{}", r.noise_hu, short(r.method)),
                 kind: crate::TRUTHS.iter().position(|t| *t == r.truth).unwrap_or(0),
                 value: value(r)[0],
                 spread: value(r)[1],
@@ -150,7 +150,7 @@ fn cost(content: &Content) -> String {
         .iter()
         .map(|row| Dot {
             group: format!(
-                "{:.1} M voxels, {} frames",
+                "{:.1} M voxels\n{} frames",
                 row["voxels"].as_f64().unwrap_or(0.0) / 1e6,
                 row["frames"]
             ),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// One dot with its bar.
 pub struct Dot {
-    /// Group along the axis.
+    /// Group along the axis; its lines stand below one another.
     pub group: String,
     /// Place within the group, and colour.
     pub kind: usize,
@@ -37,7 +37,7 @@ pub fn dots(title: &str, unit: &str, kinds: &[String], dots: &[Dot], range: [f64
     let _ = write!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{LEFT}\" y=\"20\" font-size=\"14\">{title}</text>\n",
-        TOP + HEIGHT + 70.0
+        TOP + HEIGHT + 75.0
     );
     let mut line = (range[0] / every).ceil() * every;
     while line <= range[1] {
@@ -58,11 +58,13 @@ pub fn dots(title: &str, unit: &str, kinds: &[String], dots: &[Dot], range: [f64
     );
     for (g, group) in groups.iter().enumerate() {
         let x = LEFT + wide * (g as f64 + 0.5);
-        let _ = writeln!(
-            out,
-            "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{group}</text>",
-            TOP + HEIGHT + 18.0
-        );
+        for (line, text) in group.lines().enumerate() {
+            let _ = writeln!(
+                out,
+                "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
+                TOP + HEIGHT + 16.0 + 15.0 * line as f64
+            );
+        }
         for dot in dots.iter().filter(|d| d.group == *group) {
             let at = x
                 + (dot.kind as f64 - (kinds.len() as f64 - 1.0) / 2.0) * wide * 0.7
@@ -79,7 +81,7 @@ pub fn dots(title: &str, unit: &str, kinds: &[String], dots: &[Dot], range: [f64
     }
     for (i, kind) in kinds.iter().enumerate() {
         let x = LEFT + i as f64 * (WIDTH - LEFT) / kinds.len().max(1) as f64;
-        let at = TOP + HEIGHT + 48.0;
+        let at = TOP + HEIGHT + 58.0;
         let colour = COLOURS[i % COLOURS.len()];
         let _ = write!(
             out,
