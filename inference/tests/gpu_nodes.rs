@@ -31,8 +31,6 @@ fn every_core_case_that_a_gpu_can_run_passes_on_it() {
                 passed += 1;
                 on_gpu += usize::from(dispatched);
             }
-            // What the host does not have yet is the matter of its own test.
-            Verdict::Unsupported(_) if !dispatched => {}
             other => wrong.push(format!("{} (on the GPU: {dispatched}): {other:?}", row[name])),
         }
     }
@@ -40,6 +38,6 @@ fn every_core_case_that_a_gpu_can_run_passes_on_it() {
         "{passed} passed, {on_gpu} of them with work on the GPU; pipelines and dispatches: {:?}",
         exec.recorder().counts()
     );
-    assert!(on_gpu >= 300, "only {on_gpu} cases did anything on the GPU");
+    assert!(on_gpu >= 470, "only {on_gpu} cases did anything on the GPU");
     assert!(wrong.is_empty(), "{} do not pass:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -108,7 +108,7 @@ fn the_classifier_gives_what_onnxruntime_gave_in_every_precision() {
         // One step of a quantized activation moves a logit by more than 1e-3: there the labels count, and the mean.
         if model.ends_with("_qdq.onnx") {
             assert_eq!(labels(&got), labels(&arrays[output]), "{model}");
-            let within = difference_within(&got, &arrays[output], (0.35, 0.05));
+            let within = difference_within(&got, &arrays[output], (0.2, 0.02));
             assert_eq!(within, None, "{model}");
             rows.push(row(
                 &got,
@@ -122,7 +122,7 @@ fn the_classifier_gives_what_onnxruntime_gave_in_every_precision() {
     }
     let half = run(&folder.join("efficientnet-lite0_fp16.onnx"), input);
     assert_eq!(labels(&half), labels(&arrays["logits"]), "half precision");
-    assert_eq!(difference_within(&half, &arrays["logits"], (0.05, 0.05)), None, "half precision");
+    assert_eq!(difference_within(&half, &arrays["logits"], (0.03, 0.01)), None, "half precision");
     let of = "efficientnet-lite0_fp16.onnx";
     rows.push(row(&half, &arrays["logits"], of, "labels equal, 5 % (against full precision)"));
     record("models-classifier", &rows);

@@ -83,6 +83,8 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| {
             reporter.report(format!("{reason:?}: {message}"));
         });
+        #[cfg(target_arch = "wasm32")]
+        let name = browser_name(&device).unwrap_or(name);
         let limits = device.limits();
         if limits.max_compute_workgroups_per_dimension == 0 {
             return Err(GpuFault::NoDevice { adapter: name, why: "it has no compute shaders".to_owned() });
@@ -142,6 +144,21 @@ impl Gpu {
             .map_err(|e| self.lost_or(|| GpuFault::Readback(e.to_string())))?;
         receiver.await.map_err(|_| self.lost_or(|| GpuFault::Readback("no reason given".to_owned())))
     }
+}
+
+/// Vendor and architecture, which wgpu does not pass on: in browsers they are all that tells a software adapter.
+#[cfg(target_arch = "wasm32")]
+fn browser_name(device: &wgpu::Device) -> Option<String> {
+    let device = device.as_webgpu()?;
+    let info = js_sys::Reflect::get(device.as_ref(), &"adapterInfo".into()).ok()?;
+    let mut parts: Vec<String> = Vec::new();
+    for field in ["vendor", "architecture", "device", "description"] {
+        let text = js_sys::Reflect::get(&info, &field.into()).ok().and_then(|v| v.as_string());
+        if let Some(text) = text.filter(|text| !text.is_empty() && !parts.contains(text)) {
+            parts.push(text);
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 fn adapter_name(info: &wgpu::AdapterInfo) -> String {

@@ -275,6 +275,10 @@ impl Resize {
 
     /// Places and weights of every output of an axis.
     pub fn table(&self, axis: &ResizeAxis) -> ResizeTable {
+        if axis.output == 0 {
+            // Its scale may be 0, which has infinitely many taps.
+            return ResizeTable { taps: 1, places: Vec::new(), weights: Vec::new(), outside: Vec::new() };
+        }
         let scale = if self.antialias { axis.scale.min(1.0) } else { 1.0 };
         let last = axis.input.saturating_sub(1) as f64;
         // First and behind the last tap, counted from the element left of the place.
