@@ -32,8 +32,7 @@ pub fn FlowMarks(shown: Memo<Option<Shown>>) -> impl IntoView {
     view! {
         <svg class="marks" viewBox=view_box preserveAspectRatio="none" aria-hidden="true" data-testid="flow-marks">
             {move || {
-                let path = |points: &Vec<DVec2>| points.iter().map(|p| format!("{:.1},{:.1}", p.x, p.y)).collect::<Vec<_>>().join(" ");
-                lines.get().iter().map(|points| view! { <polygon class="flow-line" points=path(points) /> }).collect_view()
+                lines.get().iter().map(|points| view! { <path class="flow-line" d=outline(points) /> }).collect_view()
             }}
             {move || {
                 marks
@@ -62,6 +61,13 @@ fn study<'a>(w: &'a Workspace, s: &Shown) -> Option<(&'a FlowDesk, &'a VolumeInf
 fn projection(s: &Shown, grid: &Grid) -> impl Fn(DVec3) -> DVec2 + use<> {
     let (m, scale) = (s.screen_from_world(grid), s.css_scale());
     move |at| m.transform_point3(at).truncate() * scale
+}
+
+/// A line through two points, a closed outline through more.
+fn outline(points: &[DVec2]) -> String {
+    let corner = |(i, p): (usize, &DVec2)| format!("{}{:.1} {:.1}", if i == 0 { "M" } else { "L" }, p.x, p.y);
+    let path: String = points.iter().enumerate().map(corner).collect();
+    if points.len() > 2 { path + "Z" } else { path }
 }
 
 /// The midline of the slice that is shown, and the regions on it as their mirror images.

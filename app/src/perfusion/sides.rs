@@ -99,10 +99,10 @@ fn table(number: usize, sides: Vec<Sides>) -> AnyView {
                 <thead>
                     <tr>
                         <th scope="col">{format!("Region {number}")}</th>
-                        <th scope="col">"itself"</th>
+                        <th scope="col">"mean"</th>
                         <th scope="col">"mirror"</th>
                         <th scope="col">"ratio"</th>
-                        <th scope="col">"less"</th>
+                        <th scope="col">"difference"</th>
                     </tr>
                 </thead>
                 <tbody>{sides.into_iter().map(row).collect_view()}</tbody>
