@@ -3,7 +3,10 @@
 //! A block holds [`LANES`] voxels, sample by sample: one factor of the artery is then applied to all of them at
 //! once, every load is a vector, and memory holds the masked voxels only.
 
+use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
+
+use crate::level;
 
 /// Voxels of a block.
 pub const LANES: usize = 32;
@@ -79,9 +82,9 @@ impl Curves {
         &self.data[blocks.start * size..blocks.end * size]
     }
 
-    /// All blocks, one after the other, and how long one is.
-    pub(crate) fn blocks_mut(&mut self) -> (&mut [f32], usize) {
-        (&mut self.data, self.samples * LANES)
+    /// The voxels, all blocks, one after the other, and how long one is.
+    pub(crate) fn blocks_mut(&mut self) -> (&[u32], &mut [f32], usize) {
+        (&self.voxels, &mut self.data, self.samples * LANES)
     }
 
     /// Indices of the voxels in one time point, ascending.
@@ -195,20 +198,10 @@ impl Moments {
         let per_block = (0..curves.blocks())
             .into_par_iter()
             .map(|b| {
-                let block = curves.block(b);
-                let (mut area, mut peak, mut peak_at) =
-                    ([0.0f32; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
-                for (t, row) in block.chunks_exact(LANES).enumerate() {
-                    let weight = if t == 0 || t + 1 == n { 0.5 } else { 1.0 };
-                    for lane in 0..LANES {
-                        area[lane] += weight * row[lane];
-                        if row[lane] > peak[lane] {
-                            peak[lane] = row[lane];
-                            peak_at[lane] = t as u32;
-                        }
-                    }
-                }
-                (area, peak, peak_at)
+                dispatch!(level(), simd => simd.vectorize(
+                    #[inline(always)]
+                    || moments(curves.block(b), n),
+                ))
             })
             .collect::<Vec<_>>();
         let count = curves.len();
@@ -216,13 +209,31 @@ impl Moments {
         for (area, peak, peak_at) in per_block {
             out.area.extend(area.map(|a| a * dt_s as f32));
             out.peak.extend(peak);
-            out.peak_at.extend(peak_at);
+            out.peak_at.extend(peak_at.map(|t| t as u32));
         }
         out.area.truncate(count);
         out.peak.truncate(count);
         out.peak_at.truncate(count);
         out
     }
+}
+
+/// Sum by trapezoids, highest value and its sample of every lane of a block of `n` samples. A float holds a sample's
+/// number exactly, and then all vectors are alike.
+#[inline(always)]
+fn moments(block: &[f32], n: usize) -> ([f32; LANES], [f32; LANES], [f32; LANES]) {
+    let (mut area, mut peak, mut peak_at) = ([0.0f32; LANES], [f32::NEG_INFINITY; LANES], [0.0f32; LANES]);
+    for (t, row) in block.chunks_exact(LANES).enumerate() {
+        let weight = if t == 0 || t + 1 == n { 0.5 } else { 1.0 };
+        for lane in 0..LANES {
+            let value = row[lane];
+            area[lane] += weight * value;
+            let higher = value > peak[lane];
+            peak[lane] = if higher { value } else { peak[lane] };
+            peak_at[lane] = if higher { t as f32 } else { peak_at[lane] };
+        }
+    }
+    (area, peak, peak_at)
 }
 
 /// Integral of a curve by trapezoids.

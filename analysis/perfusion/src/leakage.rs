@@ -36,7 +36,7 @@ pub(crate) fn correct(prepared: &mut Prepared, dt_s: f64) {
     if determinant <= 1e-9 * mm * ii {
         return;
     }
-    let (data, size) = prepared.curves.blocks_mut();
+    let (_, data, size) = prepared.curves.blocks_mut();
     data.par_chunks_mut(size).for_each(|block| {
         for lane in 0..LANES {
             let (mut cm, mut ci) = (0.0, 0.0);

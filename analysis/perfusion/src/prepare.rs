@@ -26,7 +26,7 @@ const VESSEL_SHARE: f64 = 0.2;
 /// After the peak of the strongest voxels, veins have had theirs.
 const WASHOUT_S: f64 = 10.0;
 /// Blocks that are read together.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 32;
 /// Voxels that are looked at to find the bolus.
 const SCOUTS: usize = 20_000;
 
@@ -97,15 +97,17 @@ impl Preparing {
                 row
             })
             .collect::<Vec<_>>();
-        let mut curves = Vec::new();
-        for i in 0..scouts.len() {
+        let curve = |i: usize| {
             let raw: Vec<f64> = rows.iter().map(|row| f64::from(row[i])).collect();
             let positive = checked.kind != crate::series::Kind::Dsc || raw.iter().take(3).all(|v| *v > 0.0);
-            if positive && raw.iter().all(|v| v.is_finite()) {
-                let even = timeline.interpolate(&timeline.frames_s, &raw);
-                curves.push(Conversion::rising(checked.kind, &even));
+            if !positive || raw.iter().any(|v| !v.is_finite()) {
+                return None;
             }
-        }
+            // Even frames are the samples.
+            let even = if timeline.resampled { timeline.interpolate(&timeline.frames_s, &raw) } else { raw };
+            Some(Conversion::rising(checked.kind, &even))
+        };
+        let curves: Vec<Vec<f64>> = (0..scouts.len()).into_par_iter().filter_map(curve).collect();
         let strongest = baseline::strongest(curves);
         let arrival = baseline::arrival(&strongest);
         let asked = wishes.baseline_frames.map(|n| (n as usize).clamp(1, timeline.len()));
@@ -241,9 +243,8 @@ impl Preparing {
     fn convert(&mut self, reading: &Reading, blocks: std::ops::Range<usize>) {
         let samples = &reading.checked.timeline.samples;
         let (conversion, raw) = (&self.conversion, &self.raw);
-        let voxels = self.out.curves.voxels().to_vec();
         let first = blocks.start;
-        let (data, size) = self.out.curves.blocks_mut();
+        let (voxels, data, size) = self.out.curves.blocks_mut();
         let data = &mut data[blocks.start * size..blocks.end * size];
         let results: std::sync::Mutex<Vec<(usize, Converted)>> = std::sync::Mutex::new(Vec::new());
         data.par_chunks_mut(size * TOGETHER).enumerate().for_each(|(piece, data)| {
@@ -281,8 +282,9 @@ impl Preparing {
         });
         let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         results.sort_by_key(|(b, _)| *b);
+        let all = self.out.curves.len();
         for (b, converted) in results {
-            let count = LANES.min(voxels.len() - b * LANES);
+            let count = LANES.min(all - b * LANES);
             self.out.baseline.extend(&converted.baseline[..count]);
             self.out.noise.extend(&converted.noise[..count]);
             for (lane, reason) in converted.rejected.into_iter().enumerate().take(count) {

@@ -72,14 +72,7 @@ fn recovered(
         cbv_from,
         ..Session::default()
     };
-    let input = Input {
-        volume: &volume,
-        modality: "CT",
-        reading_warnings: &[],
-        mask: None,
-        other_stacks: 0,
-        echo_times_ms: &[],
-    };
+    let input = Input { volume: &volume, modality: "CT", reading_warnings: &[], mask: None, other_stacks: 0 };
     let (analysis, _) = perfusion::run(&input, &session, &|| 0.0)?;
     let maps = analysis.maps().ok_or("no maps")?;
     Ok([Map::Cbf, Map::Cbv, Map::Tmax].map(|map| {
@@ -199,14 +192,7 @@ fn large(slices: usize, frames: usize) -> Result<Volume, Failure> {
 
 /// Milliseconds of every stage, the best of two runs.
 fn timed(volume: &Volume, session: &Session) -> Result<Value, Failure> {
-    let input = Input {
-        volume,
-        modality: "CT",
-        reading_warnings: &[],
-        mask: None,
-        other_stacks: 0,
-        echo_times_ms: &[],
-    };
+    let input = Input { volume, modality: "CT", reading_warnings: &[], mask: None, other_stacks: 0 };
     let clock = Instant::now();
     let now_ms = || clock.elapsed().as_secs_f64() * 1000.0;
     let mut best: Option<perfusion::Report> = None;
