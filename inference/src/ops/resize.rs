@@ -479,3 +479,31 @@ impl Resize {
         Ok(vec![Tensor::new(shape, data)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing: a size of 0 is a scale of 0, whose filter is infinitely wide; the number of taps overflowed.
+    #[test]
+    fn resizing_to_nothing_has_no_taps() {
+        for mode in [Interpolation::Linear, Interpolation::Cubic] {
+            let resize = Resize {
+                mode,
+                coordinates: Coordinates::HalfPixel,
+                nearest: Nearest::Floor,
+                cubic: -0.75,
+                exclude_outside: false,
+                extrapolation: 0.0,
+                antialias: true,
+                axes: Vec::new(),
+                aspect: AspectRatio::Stretch,
+                from: SizeFrom::Inputs23,
+            };
+            let input = Tensor::new(vec![3, 4], Data::F32(vec![1.0; 12])).unwrap();
+            let sizes = Tensor::new(vec![2], Data::I64(vec![2, 0])).unwrap();
+            let out = resize.run(&[Some(&input), None, None, Some(&sizes)]).unwrap();
+            assert_eq!(out[0].shape(), [2, 0]);
+        }
+    }
+}
