@@ -302,7 +302,7 @@ fn other_modalities_and_several_scans_are_refused() {
     let two = Folder::new("two");
     two.write(&scan()).write(&SyntheticSpec { name: "other".into(), ..scan() });
     let output = calcium(&[&two.text(""), "--json"]);
-    refused(&output, 2, "2 series that can be scored");
+    refused(&output, 2, "2 series that could be meant");
     assert!(json(&calcium(&[&two.text(""), "--series", "2", "--json"]))["total"]["agatston"].is_number());
     refused(&calcium(&[&two.text(""), "--series", "3"]), 2, "no series 3");
     // An MR beside one CT is no second scan.
