@@ -300,6 +300,16 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
 fn a_region_in_the_core_is_compared_with_the_healthy_side() {
     let b = Bench::start(Options::default()).unwrap();
     open_sample(&b, "cpu");
+    // The highest of many noisy samples is too high where there is little flow (docs/perfusion.md): without smoothing
+    // the core has nearly the flow of healthy tissue.
+    b.click("step-mask").unwrap();
+    b.settle().unwrap();
+    let smooth = "const e = document.querySelector(arguments[0]); e.value = '2'; \
+                  e.dispatchEvent(new Event('change', { bubbles: true }))";
+    b.driver().run(smooth, &[Bench::id("flow-smooth").into()]).unwrap();
+    answered(&b, 2);
+    b.click("step-maps").unwrap();
+    b.settle().unwrap();
     b.driver()
         .run("document.querySelector(arguments[0]).open = true", &[Bench::id("perfusion-sides").into()])
         .unwrap();
@@ -324,15 +334,15 @@ fn a_region_in_the_core_is_compared_with_the_healthy_side() {
     };
     let core = truth::REGIONS.iter().find(|r| r.name == "core").unwrap();
     let white = truth::REGIONS.iter().find(|r| r.name == "white_matter").unwrap();
-    // The mirror image lies in white matter: more than twice the blood, and a flow that noise brings nearer (the
-    // highest of many noisy samples is too high where there is little flow, docs/perfusion.md). The noise of the
-    // baseline alone (2.5 HU in 8 frames, some 50 voxels) moves a volume by 0.4 mL/100 g.
+    // The mirror image lies in white matter: more than twice the blood, four times the flow, of which the noise of the
+    // baseline (2.5 HU in 8 frames) leaves a volume uncertain by 0.3 mL/100 g and a flow by what docs/perfusion.md says.
     let (here, there) = (side("cbv", "region"), side("cbv", "mirror"));
     assert!((here - core.cbv).abs() < 0.5, "CBV {here} for {}", core.cbv);
     assert!((there - white.cbv).abs() < 0.5, "CBV {there} for {}", white.cbv);
     assert!(here < 0.7 * there, "{here} {there}");
     let (slow, normal) = (side("cbf", "region"), side("cbf", "mirror"));
-    assert!(slow < 0.75 * normal, "CBF {slow} {normal}");
+    println!("CBF {slow} {normal}, CBV {here} {there}");
+    assert!(slow < 0.5 * normal, "CBF {slow} {normal}");
     assert!(side("tmax", "region") > side("tmax", "mirror") + 3.0);
     // Turned by the reader, the mirror image is elsewhere and so is its mean; undone, it is the same again.
     let click = |button: &str, answers: u32| {
@@ -340,10 +350,10 @@ fn a_region_in_the_core_is_compared_with_the_healthy_side() {
         answered(&b, answers);
         b.settle().unwrap();
     };
-    click("midline-east", 2);
+    click("midline-east", 3);
     assert_ne!(side("cbv", "mirror"), there, "the line was moved");
     assert_eq!(side("cbv", "region"), here);
-    click("midline-auto", 3);
+    click("midline-auto", 4);
     assert_eq!(side("cbv", "mirror"), there);
     b.expect_calm().unwrap();
 }
