@@ -80,26 +80,22 @@ pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     if series.modality == "MR" {
         session.take_echo_time(&echo_time_ms);
     }
-    let dsc = || Suggestion { signal: "DSC-MR".into(), unit: unit(Kind::Dsc).into(), echo_time_ms };
-    let checked = match perfusion::check(&input, &session) {
-        // Of MR many series have many frames: only the reader knows whether these show a bolus.
-        Ok(checked) if checked.kind == Kind::Dsc => return Offer::Possible(dsc()),
-        Ok(checked) => checked,
+    let kind = match perfusion::check(&input, &session) {
+        Ok(checked) => checked.kind,
         // An echo time is something that the reader can give.
-        Err(perfusion::Refusal::NoEchoTime) if volume.time_points >= MADE_FOR_IT_FRAMES => {
-            return Offer::Possible(dsc());
-        }
+        Err(perfusion::Refusal::NoEchoTime) if volume.time_points >= MADE_FOR_IT_FRAMES => Kind::Dsc,
         Err(refusal) => return Offer::Refused(refusal.to_string()),
     };
-    let signal = match checked.kind {
-        Kind::Ct => "CT, Hounsfield units",
-        Kind::Dsc => "DSC-MR",
-        Kind::Concentration => "Concentration",
+    let (signal, echo_time_ms) = match kind {
+        Kind::Ct => ("CT, Hounsfield units", Vec::new()),
+        Kind::Dsc => ("DSC-MR", echo_time_ms),
+        Kind::Concentration => ("Concentration", Vec::new()),
     };
-    let unit = unit(checked.kind).into();
-    let suggestion = Suggestion { signal: signal.into(), unit, ..Suggestion::default() };
-    let made_for_it =
-        volume.time_points >= MADE_FOR_IT_FRAMES && matches!(series.modality.as_str(), "CT" | "MR");
+    let suggestion = Suggestion { signal: signal.into(), unit: unit(kind).into(), echo_time_ms };
+    // Of MR many series have many frames: only the reader knows whether these show a bolus.
+    let made_for_it = kind != Kind::Dsc
+        && volume.time_points >= MADE_FOR_IT_FRAMES
+        && matches!(series.modality.as_str(), "CT" | "MR");
     if complete && made_for_it { Offer::Likely(suggestion) } else { Offer::Possible(suggestion) }
 }
 

@@ -6,7 +6,7 @@ use protocol::Command;
 use protocol::calcium::{Format, Task};
 
 use crate::ctx::Ctx;
-use crate::export::{FileButton, PictureButton, session_of, text_of};
+use crate::export::{self, FileButton, PictureButton};
 use crate::state::Workspace;
 
 #[component]
@@ -57,18 +57,15 @@ pub fn Files() -> impl IntoView {
 
 /// Takes the decisions of a saved report.
 async fn reopen(ctx: Ctx, file: web_sys::File) {
-    match text_of(&file).await.and_then(|t| session_of::<Session>(&t)) {
-        Ok(session) => {
-            let found =
-                ctx.workspace.try_update(|w| w.desk_mut().map(|d| d.decide(|s| *s = session))).flatten();
-            if found.is_none() {
-                ctx.notify("Open the calcium score of a series first; the report is then applied to it.");
-            }
-        }
-        Err(why) => {
-            ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved."))
-        }
-    }
+    let apply =
+        |w: &mut Workspace, session: Session| w.desk_mut().map(|d| d.decide(|s| *s = session)).is_some();
+    export::reopen(
+        ctx,
+        file,
+        apply,
+        "Open the calcium score of a series first; the report is then applied to it.",
+    )
+    .await;
 }
 
 /// The score, for the strip below a picture of the view; empty where there is none.

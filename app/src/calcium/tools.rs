@@ -8,7 +8,7 @@ use crate::ctx::Ctx;
 use crate::keys::map;
 use crate::state::calcium::Hand;
 use crate::state::{Action, Tool};
-use crate::ui::{ActionButton, Glyph};
+use crate::ui::{ActionButton, Glyph, UndoRedo};
 
 #[component]
 pub fn Vessels() -> impl IntoView {
@@ -76,20 +76,7 @@ pub fn Hands() -> impl IntoView {
                 })
                 .collect_view()}
             <span class="grow"></span>
-            <ActionButton
-                glyph=Glyph::Undo
-                label="Undo"
-                action=Action::Undo
-                testid="calcium-undo"
-                disabled=Signal::derive(move || undoable.get().is_none_or(|(past, _)| past == 0))
-            />
-            <ActionButton
-                glyph=Glyph::Redo
-                label="Redo"
-                action=Action::Redo
-                testid="calcium-redo"
-                disabled=Signal::derive(move || undoable.get().is_none_or(|(_, future)| future == 0))
-            />
+            <UndoRedo name="calcium" steps=undoable />
         </div>
         <p class="quiet hint">{hint}</p>
     }

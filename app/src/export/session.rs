@@ -1,7 +1,11 @@
 //! Decisions out of a saved report: the reader goes on where the report was made.
 
+use leptos::prelude::Update;
 use serde::de::DeserializeOwned;
 use web_sys::File;
+
+use crate::ctx::Ctx;
+use crate::state::Workspace;
 
 /// The text of a chosen file.
 pub async fn text_of(file: &File) -> Result<String, String> {
@@ -9,8 +13,27 @@ pub async fn text_of(file: &File) -> Result<String, String> {
     text.ok_or_else(|| "it cannot be read".to_owned())
 }
 
+/// Opens a saved report again: `apply` takes its decisions and says whether there was a study to apply them to.
+pub async fn reopen<S: DeserializeOwned>(
+    ctx: Ctx,
+    file: File,
+    apply: impl FnOnce(&mut Workspace, S) -> bool,
+    open_first: &'static str,
+) {
+    match text_of(&file).await.and_then(|t| session_of(&t)) {
+        Ok(session) => {
+            if ctx.workspace.try_update(|w| apply(w, session)) == Some(false) {
+                ctx.notify(open_first);
+            }
+        }
+        Err(why) => {
+            ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved."))
+        }
+    }
+}
+
 /// The session in a report, or alone.
-pub fn session_of<S: DeserializeOwned>(text: &str) -> Result<S, String> {
+fn session_of<S: DeserializeOwned>(text: &str) -> Result<S, String> {
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let session = value.get("session").cloned().unwrap_or(value);
     serde_json::from_value(session).map_err(|e| e.to_string())

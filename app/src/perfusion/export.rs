@@ -10,7 +10,7 @@ use web_sys::CanvasRenderingContext2d;
 use super::bar::plain;
 use super::findings::of_desk;
 use crate::ctx::Ctx;
-use crate::export::{FileButton, PictureButton, session_of, text_of};
+use crate::export::{self, FileButton, PictureButton, text_of};
 use crate::state::Workspace;
 use crate::state::perfusion::Slot;
 use crate::ui::typed_number;
@@ -70,18 +70,15 @@ pub fn Files() -> impl IntoView {
 
 /// Takes the decisions of a saved report.
 async fn reopen(ctx: Ctx, file: web_sys::File) {
-    match text_of(&file).await.and_then(|t| session_of::<Session>(&t)) {
-        Ok(session) => {
-            let found =
-                ctx.workspace.try_update(|w| w.flow_mut().map(|d| d.decide(|s| *s = session))).flatten();
-            if found.is_none() {
-                ctx.notify("Open the perfusion maps of a series first; the report is then applied to it.");
-            }
-        }
-        Err(why) => {
-            ctx.notify(format!("The report was not opened: {why}. Choose a JSON file that Isocenter saved."))
-        }
-    }
+    let apply =
+        |w: &mut Workspace, session: Session| w.flow_mut().map(|d| d.decide(|s| *s = session)).is_some();
+    export::reopen(
+        ctx,
+        file,
+        apply,
+        "Open the perfusion maps of a series first; the report is then applied to it.",
+    )
+    .await;
 }
 
 /// A curve from a table of seconds and values.

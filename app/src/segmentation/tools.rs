@@ -6,7 +6,7 @@ use protocol::segmentation::Step;
 use crate::ctx::Ctx;
 use crate::state::segmentation::{Brush, Labelling};
 use crate::state::{Action, Tool};
-use crate::ui::{ActionButton, Glyph, typed_number};
+use crate::ui::{ActionButton, Glyph, UndoRedo, typed_number};
 
 fn glyph(brush: Brush) -> Glyph {
     match brush {
@@ -29,8 +29,9 @@ pub fn Brushes() -> impl IntoView {
     };
     let set =
         Memo::new(move |_| ctx.workspace.with(|w| w.labelling().map(|l| (l.radius_mm, l.ball, l.range))));
-    let steps =
-        Memo::new(move |_| ctx.workspace.with(|w| w.labelling().map(|l| (l.segments.undo, l.segments.redo))));
+    let steps = Memo::new(move |_| {
+        ctx.workspace.with(|w| w.labelling().map(|l| (l.segments.undo as usize, l.segments.redo as usize)))
+    });
     let unit = Memo::new(move |_| {
         ctx.workspace.with(|w| w.active_volume().map(|v| v.unit.clone()).unwrap_or_default())
     });
@@ -86,20 +87,7 @@ pub fn Brushes() -> impl IntoView {
                 })
                 .collect_view()}
             <span class="grow"></span>
-            <ActionButton
-                glyph=Glyph::Undo
-                label="Undo"
-                action=Action::Undo
-                testid="labels-undo"
-                disabled=Signal::derive(move || steps.get().is_none_or(|(undo, _)| undo == 0))
-            />
-            <ActionButton
-                glyph=Glyph::Redo
-                label="Redo"
-                action=Action::Redo
-                testid="labels-redo"
-                disabled=Signal::derive(move || steps.get().is_none_or(|(_, redo)| redo == 0))
-            />
+            <UndoRedo name="labels" steps=steps />
         </div>
         <p class="quiet hint">{hint}</p>
         <label class="slider-row">

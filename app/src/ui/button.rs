@@ -60,3 +60,28 @@ pub fn ActionButton(
         </button>
     }
 }
+
+/// Undo and redo of the analysis on the screen; its steps back and forth, `None` where there is nothing to undo.
+#[component]
+pub fn UndoRedo(
+    /// Begins the names that tests use.
+    name: &'static str,
+    #[prop(into)] steps: Signal<Option<(usize, usize)>>,
+) -> impl IntoView {
+    view! {
+        <ActionButton
+            glyph=Glyph::Undo
+            label="Undo"
+            action=Action::Undo
+            testid=format!("{name}-undo")
+            disabled=Signal::derive(move || steps.get().is_none_or(|(back, _)| back == 0))
+        />
+        <ActionButton
+            glyph=Glyph::Redo
+            label="Redo"
+            action=Action::Redo
+            testid=format!("{name}-redo")
+            disabled=Signal::derive(move || steps.get().is_none_or(|(_, forth)| forth == 0))
+        />
+    }
+}

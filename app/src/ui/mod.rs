@@ -9,7 +9,7 @@ mod notices;
 mod number;
 
 pub use badge::BackendBadge;
-pub use button::{ActionButton, IconButton};
+pub use button::{ActionButton, IconButton, UndoRedo};
 pub use icon::{Glyph, Icon};
 pub use modal::Modal;
 pub use notices::Notices;
