@@ -196,8 +196,9 @@ pub struct Session {
     pub motion: Motion,
     /// See [`Mask`].
     pub mask: Mask,
-    /// Standard deviation of a Gaussian within the slices and across them; 0 is none.
-    pub smooth_mm: f64,
+    /// Standard deviation of a Gaussian within the slices and across them; 0 is none. Without it, CT is smoothed by as
+    /// much as its noise asks for (at most 3 mm) and nothing else is.
+    pub smooth_mm: Option<f64>,
     /// With smoothing: voxels that differ by more than this do not mix (CT).
     pub bilateral_hu: Option<f64>,
     /// Boxerman-Schmainda-Weisskoff correction for leakage (DSC).
@@ -305,7 +306,7 @@ impl Default for Session {
             baseline_frames: None,
             motion: Motion::Estimate,
             mask: Mask::Auto,
-            smooth_mm: 0.0,
+            smooth_mm: None,
             bilateral_hu: None,
             leakage_correction: false,
             aif: Source::default(),

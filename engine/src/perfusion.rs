@@ -266,6 +266,7 @@ pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findin
         frames: lines,
         motion: (!report.motion.is_empty()).then(|| motion(&report.motion, report.session.motion.corrects())),
         masked_ml: report.voxels.mask as f64 * voxel_ml(volume),
+        smoothed_mm: report.settings.smoothed_mm,
         aif: vessel(&report.aif),
         vof: report.vof.as_ref().map(vessel),
         regions: regions(&report.volumes_ml),

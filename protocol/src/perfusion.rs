@@ -220,6 +220,8 @@ pub struct Findings {
     pub frames: Vec<(String, String)>,
     pub motion: Option<Motion>,
     pub masked_ml: f64,
+    /// Standard deviation of the Gaussian that was applied, mm; 0 for none.
+    pub smoothed_mm: f64,
     pub aif: Vessel,
     pub vof: Option<Vessel>,
     /// Hypoperfused, severe, core and so on.
@@ -233,9 +235,6 @@ pub struct Findings {
     /// Where the hemispheres part, as found or as the reader put it.
     pub midline: Option<Midline>,
     pub quality: Vec<Check>,
-    /// Everything that decides about the maps, as lines of name and value.
-    pub settings: Vec<(String, String)>,
-    pub settings_sha256: String,
     pub warnings: Vec<String>,
     /// Where it was computed.
     pub backend: String,

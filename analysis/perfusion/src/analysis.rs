@@ -16,6 +16,7 @@ use crate::mask::Mask;
 use crate::motion::{Estimator, Moved};
 use crate::prepare::{Prepared, Preparing, Reading, STEP_BLOCKS, Wishes};
 use crate::series::{self, Checked, Input, Kind, Refusal};
+use crate::smooth::Smoothing;
 use crate::vessels::{self, Scene, VesselError, Vessels};
 
 /// Why there are no maps.
@@ -325,9 +326,9 @@ impl Analysis {
             moved: self.moved.as_ref().filter(|_| self.session.motion.corrects()),
             mean: &self.mean,
         };
-        let preparing = self
-            .preparing
-            .get_or_insert_with(|| Preparing::begin(&reading, &mask.voxels, &wishes(&self.session, input)));
+        let preparing = self.preparing.get_or_insert_with(|| {
+            Preparing::begin(&reading, &mask.voxels, &wishes(&self.session, input, checked.kind))
+        });
         let done = preparing.step(&reading);
         let progress = preparing.progress(&reading);
         if done && let Some(preparing) = self.preparing.take() {
@@ -351,9 +352,9 @@ impl Analysis {
         let echoes = echoes(input, checked);
         let reading = Reading { checked, echoes: &echoes, dims: dims(input), moved: None, mean: &self.mean };
         let wishes = Wishes {
-            smooth_mm: 0.0,
+            smoothing: Smoothing::Sd(0.0),
             baseline_frames: Some(prepared.baseline_samples as u32),
-            ..wishes(&self.session, input)
+            ..wishes(&self.session, input, checked.kind)
         };
         let gather = |voxels: &[u32]| {
             let mut preparing = Preparing::begin(&reading, voxels, &wishes);
@@ -368,7 +369,7 @@ impl Analysis {
             spacing_mm: input.volume.grid.spacing(),
             gather: &gather,
             // What was moved back cannot be read anew voxel by voxel.
-            smoothed: self.session.smooth_mm > 0.0 && !self.session.motion.corrects(),
+            smoothed: prepared.smoothed_mm > 0.0 && !self.session.motion.corrects(),
         };
         self.vessels = Some(vessels::choose(&scene, &self.session)?);
         Ok((1, 1))
@@ -448,9 +449,15 @@ fn dims(input: &Input) -> [usize; 3] {
     input.volume.grid.dims().map(|n| n as usize)
 }
 
-fn wishes(session: &Session, input: &Input) -> Wishes {
+fn wishes(session: &Session, input: &Input, kind: Kind) -> Wishes {
+    // CT alone: its contrast is a few times its noise. DSC's is many times, and concentration is somebody's work.
+    let automatic = kind == Kind::Ct && input.volume.grid.length_unit == scene::LengthUnit::Millimetre;
     Wishes {
-        smooth_mm: session.smooth_mm,
+        smoothing: match session.smooth_mm {
+            Some(mm) => Smoothing::Sd(mm),
+            None if automatic => Smoothing::Automatic,
+            None => Smoothing::Sd(0.0),
+        },
         bilateral_hu: session.bilateral_hu,
         baseline_frames: session.baseline_frames,
         factor: session.signal_factor,

@@ -50,8 +50,8 @@ impl Report {
         pages.paragraph(
             Font::Plain,
             &format!(
-                "Time: {}. Baseline: {} samples. Mask: {}. Truncation {}. kH {:.4}, density {} g/ml. Artery times {:.3}. TTP counts from {:.2} s.",
-                s.time_rule, s.baseline_samples, s.mask_rule, s.truncation, s.kh, s.density_g_per_ml, s.aif_scale, s.ttp_origin_s
+                "Time: {}. Baseline: {} samples. Mask: {}. Smoothed by {} mm. Truncation {}. kH {:.4}, density {} g/ml. Artery times {:.3}. TTP counts from {:.2} s.",
+                s.time_rule, s.baseline_samples, s.mask_rule, s.smoothed_mm, s.truncation, s.kh, s.density_g_per_ml, s.aif_scale, s.ttp_origin_s
             ),
         );
         let session = serde_json::to_string(&self.session).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::curves::{Curves, LANES, Reject};
 use crate::frames::Frames;
 use crate::motion::Moved;
 use crate::series::Checked;
-use crate::smooth::Smoother;
+use crate::smooth::{self, Smoother, Smoothing};
 use crate::timeline::Sample;
 
 /// Blocks of one step: about 10 ms of a browser's worker.
@@ -45,6 +45,8 @@ pub struct Prepared {
     pub arrival: Option<usize>,
     /// Mean curve of the strongest voxels, rising with contrast.
     pub strongest: Vec<f64>,
+    /// Standard deviation of the Gaussian that was applied, mm; 0 for none.
+    pub smoothed_mm: f64,
 }
 
 /// Stage in the making.
@@ -52,7 +54,10 @@ pub(crate) struct Preparing {
     conversion: Conversion,
     out: Prepared,
     smoother: Option<Smoother>,
-    /// Frames as read, where they are needed whole: one per echo.
+    /// Frames are needed whole, to be smoothed or moved.
+    by_frames: bool,
+    /// Frames as they were then, where samples lie between them: one per echo. Even frames of the only echo are
+    /// the samples and become concentration where they lie.
     raw: Vec<Curves>,
     frames_done: usize,
     blocks_done: usize,
@@ -71,7 +76,7 @@ pub(crate) struct Reading<'a> {
 
 /// Wishes of the reader about this stage.
 pub(crate) struct Wishes {
-    pub smooth_mm: f64,
+    pub smoothing: Smoothing,
     pub bilateral_hu: Option<f64>,
     pub baseline_frames: Option<u32>,
     pub factor: f64,
@@ -108,21 +113,53 @@ impl Preparing {
             Some(Conversion::rising(checked.kind, &even))
         };
         let curves: Vec<Vec<f64>> = (0..scouts.len()).into_par_iter().filter_map(curve).collect();
+        let mean = mean_curve(&curves, timeline.len());
         let strongest = baseline::strongest(curves);
         let arrival = baseline::arrival(&strongest);
         let asked = wishes.baseline_frames.map(|n| (n as usize).clamp(1, timeline.len()));
         let samples = asked.unwrap_or_else(|| baseline::length(arrival));
         let mut out = Self::empty(checked, wishes, voxels, samples, arrival, strongest);
-        if wishes.smooth_mm > 0.0 || reading.moved.is_some() {
-            let raw = Curves::new(voxels.to_vec(), frames.count());
-            out.raw = vec![raw; reading.echoes.len()];
-            out.smoother = (wishes.smooth_mm > 0.0).then(|| {
-                let vessels = out.vessels(reading, voxels);
-                let (sigma_mm, range) = (wishes.smooth_mm, wishes.bilateral_hu);
-                Smoother::new(reading.dims, wishes.spacing_mm, voxels, vessels, sigma_mm, range)
-            });
+        out.smoother = out.smoother(reading, voxels, wishes, &mean);
+        out.by_frames = out.smoother.is_some() || reading.moved.is_some();
+        if out.by_frames && !out.in_place(reading) {
+            out.raw = vec![Curves::new(voxels.to_vec(), frames.count()); reading.echoes.len()];
         }
         out
+    }
+
+    /// Whether frames are samples.
+    fn in_place(&self, reading: &Reading) -> bool {
+        self.by_frames && reading.echoes.len() == 1 && !reading.checked.timeline.resampled
+    }
+
+    /// `mean` is the curve of the whole mask.
+    fn smoother(
+        &mut self,
+        reading: &Reading,
+        voxels: &[u32],
+        wishes: &Wishes,
+        mean: &[f64],
+    ) -> Option<Smoother> {
+        if wishes.smoothing == Smoothing::Sd(0.0) {
+            return None;
+        }
+        let vessels = self.vessels(reading, voxels);
+        let sd_mm = match wishes.smoothing {
+            Smoothing::Sd(mm) => mm,
+            Smoothing::Automatic => {
+                let (before, _) = baseline::statistics(mean, self.out.baseline_samples);
+                let contrast = mean.get(crate::curves::peak_at(mean)).map_or(0.0, |peak| peak - before);
+                automatic_mm(reading, voxels, &vessels, wishes.spacing_mm, contrast)
+            }
+        };
+        self.out.smoothed_mm = sd_mm;
+        (sd_mm > 0.0).then(|| {
+            let smoother = Smoother::new(reading.dims, wishes.spacing_mm, voxels, &vessels, sd_mm);
+            match wishes.bilateral_hu {
+                Some(range_hu) => smoother.keeping_edges(range_hu, reading.mean),
+                None => smoother,
+            }
+        })
     }
 
     /// Voxels whose contrast rises to a share of that of the strongest between arrival and wash-out; the logarithm of
@@ -184,20 +221,22 @@ impl Preparing {
             baseline_samples: samples,
             arrival,
             strongest,
+            smoothed_mm: 0.0,
         };
-        Self { conversion, out, smoother: None, raw: Vec::new(), frames_done: 0, blocks_done: 0 }
+        let raw = Vec::new();
+        Self { conversion, out, smoother: None, by_frames: false, raw, frames_done: 0, blocks_done: 0 }
     }
 
     /// Units done and in all.
     pub fn progress(&self, reading: &Reading) -> (usize, usize) {
-        let frames = if self.raw.is_empty() { 0 } else { reading.checked.timeline.frames_s.len() };
+        let frames = if self.by_frames { reading.checked.timeline.frames_s.len() } else { 0 };
         let blocks = self.out.curves.blocks().div_ceil(STEP_BLOCKS);
         (self.frames_done + self.blocks_done.div_ceil(STEP_BLOCKS), frames + blocks)
     }
 
     /// One unit; true when all is done.
     pub fn step(&mut self, reading: &Reading) -> bool {
-        if !self.raw.is_empty() && self.frames_done < reading.checked.timeline.frames_s.len() {
+        if self.by_frames && self.frames_done < reading.checked.timeline.frames_s.len() {
             self.read_frame(reading);
             return false;
         }
@@ -222,27 +261,20 @@ impl Preparing {
             if let Some(moved) = reading.moved {
                 frame = moved.resampled(t, &frame, reading.dims);
             }
-            // What has no number must not gain one by its neighbours.
-            let holes: Vec<usize> = self
-                .out
-                .curves
-                .voxels()
-                .iter()
-                .map(|v| *v as usize)
-                .filter(|v| !frame[*v].is_finite())
-                .collect();
             if let Some(smoother) = &self.smoother {
-                smoother.run(&mut frame, reading.mean);
+                smoother.run(&mut frame);
             }
-            holes.into_iter().for_each(|v| frame[v] = f32::NAN);
-            self.raw[echo].put_frame(t, &frame);
+            match self.raw.get_mut(echo) {
+                Some(raw) => raw.put_frame(t, &frame),
+                None => self.out.curves.put_frame(t, &frame),
+            }
         }
         self.frames_done += 1;
     }
 
     fn convert(&mut self, reading: &Reading, blocks: std::ops::Range<usize>) {
         let samples = &reading.checked.timeline.samples;
-        let (conversion, raw) = (&self.conversion, &self.raw);
+        let (conversion, raw, in_place) = (&self.conversion, &self.raw, self.in_place(reading));
         let first = blocks.start;
         let (voxels, data, size) = self.out.curves.blocks_mut();
         let data = &mut data[blocks.start * size..blocks.end * size];
@@ -254,7 +286,7 @@ impl Preparing {
             // Frame by frame for all blocks of the piece: neighbours of a frame lie side by side in memory.
             let wide = TOGETHER * LANES;
             let gather = |echo: usize| -> Vec<f32> {
-                if raw.get(echo).is_some() {
+                if in_place || raw.get(echo).is_some() {
                     return Vec::new();
                 }
                 let mut out = vec![0.0; reading.checked.timeline.frames_s.len() * wide];
@@ -268,6 +300,7 @@ impl Preparing {
             for (i, block) in data.chunks_exact_mut(size).enumerate() {
                 let b = here + i;
                 let fill = |echo: usize, out: &mut [f32]| match raw.get(echo) {
+                    _ if in_place => {}
                     Some(raw) => resample(samples, raw.block(b), LANES, out),
                     None => resample(samples, &gathered[echo][i * LANES..], wide, out),
                 };
@@ -294,6 +327,46 @@ impl Preparing {
             }
         }
     }
+}
+
+/// Of some curves.
+fn mean_curve(curves: &[Vec<f64>], samples: usize) -> Vec<f64> {
+    let mut mean = vec![0.0; samples];
+    for curve in curves {
+        mean.iter_mut().zip(curve).for_each(|(m, v)| *m += v / curves.len() as f64);
+    }
+    mean
+}
+
+/// See [`smooth::automatic_mm`]; the noise is that of the first two frames in some slices about the middle of the
+/// mask, which is a second's work less than that of all.
+fn automatic_mm(
+    reading: &Reading,
+    voxels: &[u32],
+    vessels: &[u32],
+    spacing_mm: [f64; 3],
+    contrast: f64,
+) -> f64 {
+    let (Some(frames), Some(middle)) = (reading.echoes.last(), voxels.get(voxels.len() / 2)) else {
+        return 0.0;
+    };
+    let [columns, rows, slices] = reading.dims;
+    let plane = columns * rows;
+    let slice = *middle as usize / plane;
+    let (from, until) = (slice.saturating_sub(2), (slice + 3).min(slices));
+    let inside = |voxels: &[u32]| -> Vec<u32> {
+        let slab = (from * plane) as u32..(until * plane) as u32;
+        voxels.iter().filter(|v| slab.contains(v)).map(|v| v - slab.start).collect()
+    };
+    let (voxels, vessels) = (inside(voxels), inside(vessels));
+    let [mut first, mut second] = [Vec::new(), Vec::new()];
+    frames.frame(0, &mut first);
+    frames.frame(1, &mut second);
+    let slab = from * plane..until * plane;
+    let difference: Vec<f32> = second[slab.clone()].iter().zip(&first[slab]).map(|(b, a)| b - a).collect();
+    let dims = [columns, rows, until - from];
+    let smoother = |mm: f64| Smoother::new(dims, spacing_mm, &voxels, &vessels, mm);
+    smooth::automatic_mm(&difference, &voxels, contrast, smoother)
 }
 
 /// From rows of frames, so many values apart, to rows of samples.

@@ -32,6 +32,8 @@ pub struct Settings {
     pub baseline_samples: usize,
     /// How the mask came about.
     pub mask_rule: String,
+    /// Standard deviation of the Gaussian that was applied, mm; 0 for none.
+    pub smoothed_mm: f64,
     /// `csvd`, ...
     pub method: &'static str,
     /// Whether delay leaves its flow unchanged.
@@ -217,6 +219,7 @@ impl Report {
             time_rule: checked.timeline.rule.clone(),
             baseline_samples: prepared.baseline_samples,
             mask_rule: mask.rule.clone(),
+            smoothed_mm: prepared.smoothed_mm,
             method: session.method.name(),
             delay_insensitive: session.method.delay_insensitive(),
             truncation: session.truncation(),

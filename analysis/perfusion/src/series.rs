@@ -223,11 +223,12 @@ fn echo_times_s(session: &Session) -> Result<Vec<f64>, Refusal> {
 /// Settings that are numbers and must be possible.
 fn numbers(session: &Session) -> Result<(), Refusal> {
     let positive = "use a positive number";
+    let smooth_mm = session.smooth_mm.unwrap_or(0.0);
     let checks = [
         ("A density (g/ml)", session.density, session.density > 0.0, positive),
         ("A kH", session.kh(), session.kh() > 0.0, positive),
         ("A signal factor", session.signal_factor, session.signal_factor > 0.0, positive),
-        ("Smoothing (mm)", session.smooth_mm, (0.0..=50.0).contains(&session.smooth_mm), "use 0 to 50"),
+        ("Smoothing (mm)", smooth_mm, (0.0..=50.0).contains(&smooth_mm), "use 0 to 50"),
         (
             "A bilateral range (HU)",
             session.bilateral_hu.unwrap_or(1.0),

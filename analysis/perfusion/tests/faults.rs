@@ -190,6 +190,11 @@ fn faults_are_flagged_and_clean_studies_are_not() {
         });
         check(format!("saturated at {most} HU"), &clipped, &default);
     }
+    for mm in [0.0, 1.0] {
+        // The sample's own 2.5 HU are too much for thresholds.
+        let session = Session { smooth_mm: Some(mm), ..default.clone() };
+        check(format!("smoothed by {mm} mm only"), &volume, &session);
+    }
     for sd in [12.0, 20.0, 40.0] {
         check(format!("noise of {sd} HU"), &noisy(&volume, sd, 7), &default);
     }
@@ -230,7 +235,9 @@ fn faults_are_flagged_and_clean_studies_are_not() {
     check("every second frame".into(), &kept(&volume, second), &default);
     let phases: Vec<usize> = (0..25).chain((27..frames).step_by(3)).collect();
     check("two phases".into(), &kept(&volume, phases), &default);
-    check("smoothed".into(), &volume, &Session { smooth_mm: 2.0, ..default.clone() });
+    for mm in [2.0, 3.5, 5.0] {
+        check(format!("smoothed by {mm} mm"), &volume, &Session { smooth_mm: Some(mm), ..default.clone() });
+    }
     let peruzzo = Source::Auto { by: AutoAif::Peruzzo };
     check("artery by Peruzzo".into(), &volume, &Session { aif: peruzzo, ..default.clone() });
     let point = Source::Point { voxel: truth.artery_voxels[0], radius_mm: 0.0 };

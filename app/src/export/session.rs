@@ -55,6 +55,6 @@ mod tests {
     #[test]
     fn a_session_is_found_in_a_report_and_alone() {
         is_found(&contract::calcium::Session { threshold_hu: Some(99.0), ..Default::default() });
-        is_found(&contract::perfusion::Session { smooth_mm: 1.5, ..Default::default() });
+        is_found(&contract::perfusion::Session { smooth_mm: Some(1.5), ..Default::default() });
     }
 }

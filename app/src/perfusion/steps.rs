@@ -47,6 +47,9 @@ fn told(step: Step, desk: &FlowDesk, f: &Findings) -> String {
             }
             None => "not estimated".into(),
         },
+        Step::Mask if f.smoothed_mm > 0.0 => {
+            format!("{:.0} mL, smoothed by {} mm", f.masked_ml, f.smoothed_mm)
+        }
         Step::Mask => format!("{:.0} mL", f.masked_ml),
         Step::Inputs => format!("peak {:.0} {} at {:.1} s", f.aif.peak, f.unit, f.aif.peak_at_s),
         Step::Method => method_name(desk.session.get().method).to_owned(),
@@ -209,7 +212,7 @@ fn MaskStep() -> impl IntoView {
             get=|s| word(&s.mask)
             set=|s, w| put(&mut s.mask, w)
         />
-        <NumberField label="Smoothing, SD (mm)" testid="flow-smooth" get=|s| Some(s.smooth_mm) set=|s, v| s.smooth_mm = v.unwrap_or(0.0) />
+        <NumberField label="Smoothing, SD (mm)" testid="flow-smooth" placeholder="as the noise asks for" get=|s| s.smooth_mm set=|s, v| s.smooth_mm = v />
         <NumberField label="Keep edges above (HU)" testid="flow-bilateral" placeholder="off" get=|s| s.bilateral_hu set=|s, v| s.bilateral_hu = v />
         <Redo />
     }

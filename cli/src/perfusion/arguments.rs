@@ -82,7 +82,7 @@ pub struct Args {
     /// auto, none, or a NIfTI file on the same grid.
     #[arg(long, value_name = "M")]
     mask: Option<String>,
-    /// Gaussian smoothing: its standard deviation.
+    /// Gaussian smoothing: its standard deviation, 0 for none. Without it CT is smoothed as its noise asks for.
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     smooth_mm: Option<f64>,
     /// With smoothing: voxels that differ by more than this do not mix.
@@ -153,7 +153,7 @@ impl Args {
         s.cbv_from = self.cbv_from.unwrap_or(s.cbv_from);
         s.kh = self.kh.or(s.kh);
         s.density = self.density.unwrap_or(s.density);
-        s.smooth_mm = self.smooth_mm.unwrap_or(s.smooth_mm);
+        s.smooth_mm = self.smooth_mm.or(s.smooth_mm);
         s.bilateral_hu = self.bilateral_hu.or(s.bilateral_hu);
         s.motion = self.motion.unwrap_or(s.motion);
         s.leakage_correction |= self.leakage_correction;

@@ -4,6 +4,7 @@
 //! usage: cargo bench -p perfusion --bench perfusion -- [--quick] [--docs]
 //! `--quick` leaves out the large volume; `--docs` also writes docs/perfusion.md and its figures.
 
+mod noise;
 mod page;
 mod plot;
 
@@ -205,7 +206,7 @@ fn timed(volume: &Volume, session: &Session) -> Result<Value, Failure> {
     let report = best.ok_or("nothing was measured")?;
     Ok(json!({
         "method": session.method.name(), "dims": volume.grid.dims(), "frames": volume.time_points,
-        "voxels": report.voxels.computed, "timings_ms": report.timings_ms,
+        "voxels": report.voxels.computed, "smoothed_mm": report.settings.smoothed_mm, "timings_ms": report.timings_ms,
     }))
 }
 
@@ -213,6 +214,7 @@ fn main() -> Result<(), Failure> {
     let asked = |name: &str| std::env::args().any(|a| a == name);
     let (text, recovery) = table()?;
     let dispersion = dispersed()?;
+    let noise = noise::table()?;
     let mut speed = Vec::new();
     if !asked("--quick") {
         let session = Session { motion: Motion::Off, ..Session::default() };
@@ -227,13 +229,15 @@ fn main() -> Result<(), Failure> {
             speed.push(timed(&volume, &Session { method, ..session.clone() })?);
         }
         speed.push(timed(&volume, &Session { motion: Motion::Estimate, ..session.clone() })?);
-        speed.push(timed(&volume, &Session { mask: MaskWish::None, ..session })?);
+        speed.push(timed(&volume, &Session { mask: MaskWish::None, ..session.clone() })?);
+        speed.push(timed(&volume, &Session { smooth_mm: Some(0.0), ..session })?);
     }
     let threads = std::thread::available_parallelism().map_or(0, usize::from);
     let rows: Vec<Value> = recovery.iter().map(page::Recovered::json).collect();
     println!("{:#}", json!({ "threads": threads, "recovery": rows, "speed": speed }));
+    eprintln!("{noise}");
     if asked("--docs") {
-        page::write(&page::Content { text, dispersion, recovery, speed, threads })?;
+        page::write(&page::Content { text, dispersion, noise, recovery, speed, threads })?;
     }
     Ok(())
 }

@@ -45,6 +45,8 @@ pub struct Content {
     pub text: String,
     /// The same with dispersion.
     pub dispersion: String,
+    /// Regions by noise and smoothing.
+    pub noise: String,
     /// Rows of the first table.
     pub recovery: Vec<Recovered>,
     /// Timings.
@@ -57,7 +59,7 @@ const INHERENT: &str = "\
 ## What is the method's and what is ours
 
 - Truncation of singular values is a low-pass filter: the residue function of short transit times loses a third of its peak, that of long ones less, and the peak comes one or two samples late. The rows without noise show it; it is the published bias of truncated SVD (Oestergaard 1996, Wu 2003; Fieselmann 2011, section 4), and less truncation trades it for noise. No correction is applied: foreign codes at the same truncation give the same numbers (docs/verification.md).
-- CBF is the highest of many samples, so noise raises it, by the same amount whatever the flow: low flow at high noise is worst, and Tmax of such voxels is anywhere. Smooth (`--smooth-mm`) or choose `osvd`, whose limit on oscillation trades this for more low-pass.
+- CBF is the highest of many samples, so noise raises it, by the same amount whatever the flow: low flow at high noise is worst, and Tmax of such voxels is anywhere. That is why CT is smoothed by default, as much as its noise asks for (`--smooth-mm` decides otherwise); or choose `osvd`, whose limit on oscillation trades this for more low-pass.
 - A record that ends before late tissue has washed out lacks area: CBV of the row with 5 s of delay and 11 s of transit is 3 % too low.
 - The sum of Lucy-Richardson's residue function counts negative noise as 0: its CBV rises with noise. `--cbv-from areas` takes the ratio of areas instead; the default is the sum, which the reference tables of others have.
 - Dispersion between artery and tissue cannot be told from slow transit by any method here: CBF falls, Tmax and MTT rise, CBV stays (Calamante 2000). A more local artery is the remedy.
@@ -68,10 +70,11 @@ const INHERENT: &str = "\
 pub fn write(content: &Content) -> Result<(), Failure> {
     let docs = testbed::checkout().join("docs");
     let mut page = format!(
-        "# Perfusion: what each method recovers\n\nWritten by `cargo bench -p perfusion --bench perfusion -- --docs`; do not edit. {VOXELS} curves per row: the artery of the perfusion phantom (peak {} HU, known), an exponential residue function, 60 samples of 1 s, normal noise. Default settings. Bias and standard deviation are those of single voxels. Research use only.\n\n![Bias and standard deviation of CBF](images/perfusion-cbf.svg)\n\n![Bias and standard deviation of CBV](images/perfusion-cbv.svg)\n\n{INHERENT}\n## Without dispersion\n\n{}\n## With dispersion\n\nThe artery reaches the tissue through the gamma kernel `t / tau^2 exp(-t / tau)`, whose mean is `2 tau`.\n\n{}",
+        "# Perfusion: what each method recovers\n\nWritten by `cargo bench -p perfusion --bench perfusion -- --docs`; do not edit. {VOXELS} curves per row: the artery of the perfusion phantom (peak {} HU, known), an exponential residue function, 60 samples of 1 s, normal noise. Default settings. Bias and standard deviation are those of single voxels. Research use only.\n\n![Bias and standard deviation of CBF](images/perfusion-cbf.svg)\n\n![Bias and standard deviation of CBV](images/perfusion-cbv.svg)\n\n{INHERENT}\n## Without dispersion\n\n{}\n## With dispersion\n\nThe artery reaches the tissue through the gamma kernel `t / tau^2 exp(-t / tau)`, whose mean is `2 tau`.\n\n{}\n## Noise, smoothing and regions\n\nThe head phantom (1.7 x 1.7 x 5 mm) with white noise, csvd. The first row is what the method gives of the truth. By default CT is smoothed until contrast is 12 times the noise that is left, by 3 mm at most; the check fails below 8.\n\n{}",
         head::AIF_PEAK_HU,
         content.text,
-        content.dispersion
+        content.dispersion,
+        content.noise
     );
     let figure = |title: &str, value: fn(&Recovered) -> [f64; 2], range| {
         let kinds = crate::TRUTHS.map(|[cbf, mtt, delay]| format!("CBF {cbf}, MTT {mtt} s, delay {delay} s"));
@@ -119,7 +122,7 @@ fn short(method: &'static str) -> &'static str {
 
 fn time(content: &Content) -> Result<String, Failure> {
     let mut out = format!(
-        "\n## Time\n\nCPU, {} threads, best of two; milliseconds. The last two rows estimate motion and compute all voxels.\n\n![Time by size and method](images/perfusion-time.svg)\n\n| method | columns x rows x slices | frames | voxels computed | motion | curves | vessels | maps | total |\n|---|---|---|---|---|---|---|---|---|\n",
+        "\n## Time\n\nCPU, {} threads, best of two; milliseconds. The noise of 5 HU is smoothed by default, as the column says. The last three rows estimate motion, compute all voxels, and smooth nothing.\n\n![Time by size and method](images/perfusion-time.svg)\n\n| method | columns x rows x slices | frames | voxels computed | smoothed mm | motion | curves | vessels | maps | total |\n|---|---|---|---|---|---|---|---|---|---|\n",
         content.threads
     );
     for row in &content.speed {
@@ -127,11 +130,12 @@ fn time(content: &Content) -> Result<String, Failure> {
         let dims: Vec<String> = (0..3).map(|i| row["dims"][i].to_string()).collect();
         writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             row["method"].as_str().unwrap_or(""),
             dims.join(" x "),
             row["frames"],
             row["voxels"],
+            row["smoothed_mm"],
             ms("motion"),
             ms("curves"),
             ms("vessels"),
@@ -145,7 +149,7 @@ fn time(content: &Content) -> Result<String, Failure> {
 /// Total time by size, a colour per method.
 fn cost(content: &Content) -> String {
     let methods = perfusion::Method::ALL.map(|m| m.name().to_owned());
-    let plain = content.speed.len().saturating_sub(2);
+    let plain = content.speed.len().saturating_sub(3);
     let shown: Vec<Dot> = content.speed[..plain]
         .iter()
         .map(|row| Dot {
