@@ -85,7 +85,8 @@ pub struct Ctx {
     pub model_files: StoredValue<Vec<web_sys::File>, LocalStorage>,
     /// The run that waits for its volume.
     pub model_pending: StoredValue<Option<crate::models::Pending>, LocalStorage>,
-    /// What the labels of the model that runs are called.
+    /// What models answered in this session.
+    pub model_results: StoredValue<crate::models::Earlier, LocalStorage>,
     /// The worker that runs models, while there is one.
     pub model_link: StoredValue<Option<wire::page::Link>, LocalStorage>,
     notice_count: StoredValue<u32>,
@@ -120,6 +121,7 @@ impl Ctx {
             models: RwSignal::default(),
             model_files: StoredValue::new_local(Vec::new()),
             model_pending: StoredValue::new_local(None),
+            model_results: StoredValue::new_local(crate::models::no_results()),
             model_link: StoredValue::new_local(None),
             notice_count: StoredValue::new(0),
         }
@@ -191,6 +193,7 @@ impl Ctx {
         self.wanted.set(None);
         self.library.update(Library::clear);
         self.workspace.update(Workspace::clear);
+        self.model_results.update_value(|r| r.clear());
     }
 
     pub fn self_check(self) {

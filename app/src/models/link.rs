@@ -3,19 +3,22 @@
 //! Buffers change hands three times (engine, page, inference worker and back) and are copied once at each end of wasm
 //! memory, never here.
 
-use contract::models::{Manifest, Model, Precision};
+use contract::models::{Manifest, Model, Variant};
+use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use protocol::Command;
-use protocol::inference::{Answer, Ask, HandedVolume};
+use protocol::inference::{Answer, Ask, HandedVolume, Place};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, Response};
 use wire::Envelope;
 
 use crate::ctx::Ctx;
+use crate::models::earlier;
 use crate::open::Dropped;
 use crate::segmentation;
-use crate::state::models::Choice;
+use crate::state::models::{Choice, Last};
+use crate::state::results::Key;
 
 /// The worker's script, as Trunk names the loader of the `inference-worker` binary.
 const LOADER: &str = "./inference-worker_loader.js";
@@ -47,26 +50,35 @@ async fn fetch_manifest() -> Result<Manifest, String> {
 #[derive(Clone)]
 pub struct Pending {
     run: u32,
-    model: Model,
-    precision: Precision,
+    choice: Choice,
+    variant: Variant,
     file: Option<File>,
+    begin: Begin,
+}
+
+/// Whether an earlier answer will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    UnlessKnown,
+    Anew,
 }
 
 /// Runs a model on the active series.
-pub fn begin(ctx: Ctx, choice: &Choice) {
+pub fn begin(ctx: Ctx, choice: &Choice, begin: Begin) {
     let Some((series, time_index)) =
         ctx.workspace.with_untracked(|w| w.active_panel().map(|p| (p.series, p.time_index)))
     else {
         return;
     };
     let wanted = ctx.models.with_untracked(|m| m.precision);
-    let Some(variant) = choice.model.variant(wanted).or_else(|| choice.model.variant(None)) else { return };
+    let variant = choice.model.variant(wanted).or_else(|| choice.model.variant(None));
+    let Some(variant) = variant.cloned() else { return };
     let Some(run) = ctx.models.try_update(|m| m.begin(series, &choice.model)).flatten() else {
         ctx.notify("A model is running. Wait for it or cancel it.");
         return;
     };
     let file = choice.file.and_then(|at| ctx.model_files.with_value(|files| files.get(at).cloned()));
-    let pending = Pending { run, precision: variant.precision, model: choice.model.clone(), file };
+    let pending = Pending { run, choice: choice.clone(), variant, file, begin };
     ctx.model_pending.set_value(Some(pending));
     ctx.send(Command::Hand { query: run, series, time_index });
 }
@@ -75,25 +87,71 @@ pub fn begin(ctx: Ctx, choice: &Choice) {
 pub fn handed(ctx: Ctx, query: u32, outcome: Result<HandedVolume, String>, data: &JsValue) {
     let Some(pending) = ctx.model_pending.with_value(Clone::clone).filter(|p| p.run == query) else { return };
     ctx.model_pending.set_value(None);
-    let posted = outcome.and_then(|volume| post(ctx, pending, volume, data));
-    if let Err(why) = posted {
-        fail(ctx, query, &why);
-    }
+    let voxels = wire::item(data, "voxels");
+    leptos::task::spawn_local(async move {
+        let started = match outcome {
+            Ok(volume) => start(ctx, pending, volume, &voxels).await,
+            Err(why) => Err(why),
+        };
+        if let Err(why) = started {
+            fail(ctx, query, &why);
+        }
+    });
 }
 
-fn post(ctx: Ctx, pending: Pending, volume: HandedVolume, data: &JsValue) -> Result<(), String> {
+/// Takes the labels of an earlier run, or lets the worker make them.
+async fn start(ctx: Ctx, pending: Pending, volume: HandedVolume, voxels: &JsValue) -> Result<(), String> {
+    let place = ctx.models.with_untracked(|m| m.place);
+    let key = key(&pending, &volume, voxels, place).await;
+    // Cancelled while the image was hashed, and perhaps another run begun.
+    if ctx.models.with_untracked(|m| m.run.as_ref().is_none_or(|r| r.id != pending.run)) {
+        return Ok(());
+    }
+    if let Some(key) = key {
+        let known = ctx.model_results.try_update_value(|r| r.find(&key)).flatten();
+        if let Some((outcome, labels)) = known.filter(|_| pending.begin == Begin::UnlessKnown) {
+            let Some(run) = ctx.models.try_update(|m| m.finish(pending.run)).flatten() else { return Ok(()) };
+            // The engine gets a copy: what is handed over is gone.
+            segmentation::adopt(ctx, run.series, run.labels, &outcome, &labels.slice(0));
+            let last = Last { series: run.series, outcome, earlier: Some(pending.choice) };
+            ctx.models.update(|m| m.last = Some(last));
+            return Ok(());
+        }
+        ctx.model_results.update_value(|r| r.await_answer(pending.run, key));
+    }
+    post(ctx, pending, volume, voxels, place)
+}
+
+/// What an answer depends on; `None` where it cannot be told.
+async fn key(pending: &Pending, volume: &HandedVolume, voxels: &JsValue, place: Place) -> Option<Key> {
+    // A dropped file need not be the one that the card beside it describes.
+    let model_sha256 = match &pending.file {
+        Some(file) => earlier::hash_of_file(file).await?,
+        None => pending.variant.sha256.clone(),
+    };
+    let voxels_sha256 = earlier::hash_of(voxels).await?;
+    let Pending { choice, variant, .. } = pending;
+    Some(Key::new(model_sha256, voxels_sha256, volume, &choice.model, variant.precision, place))
+}
+
+fn post(
+    ctx: Ctx,
+    pending: Pending,
+    volume: HandedVolume,
+    voxels: &JsValue,
+    place: Place,
+) -> Result<(), String> {
     let link = worker(ctx)?;
-    let (place, budget_bytes) = ctx.models.with_untracked(|m| (m.place, m.budget_bytes()));
+    let budget_bytes = ctx.models.with_untracked(|m| m.budget_bytes());
     let ask = Ask::Segment {
         run: pending.run,
-        model: Box::new(pending.model),
-        precision: pending.precision,
+        model: Box::new(pending.choice.model),
+        precision: pending.variant.precision,
         volume: Box::new(volume),
         place,
         budget_bytes,
     };
-    let mut envelope =
-        Envelope::new(&ask).map_err(|e| e.to_string())?.give("voxels", &wire::item(data, "voxels"));
+    let mut envelope = Envelope::new(&ask).map_err(|e| e.to_string())?.give("voxels", voxels);
     if let Some(file) = &pending.file {
         envelope = envelope.with("file", file);
     }
@@ -133,8 +191,14 @@ fn take(ctx: Ctx, answer: Answer, data: &JsValue) {
             // Its heap has grown to the size of the run and would stay so.
             end(ctx);
             let Some(run) = ctx.models.try_update(|m| m.finish(run)).flatten() else { return };
-            ctx.models.update(|m| m.last = Some((run.series, (*outcome).clone())));
-            segmentation::adopt(ctx, run.series, run.labels, &outcome, &wire::item(data, "labels"));
+            let labels = wire::item(data, "labels");
+            if let Some(buffer) = labels.dyn_ref::<ArrayBuffer>() {
+                let bytes = u64::from(buffer.byte_length());
+                ctx.model_results.update_value(|r| r.keep(run.id, &outcome, bytes, || buffer.slice(0)));
+            }
+            segmentation::adopt(ctx, run.series, run.labels, &outcome, &labels);
+            let last = Last { series: run.series, outcome: *outcome, earlier: None };
+            ctx.models.update(|m| m.last = Some(last));
         }
         Answer::Failed { run, message } => {
             end(ctx);

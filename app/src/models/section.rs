@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use protocol::inference::Place;
 
 use crate::ctx::Ctx;
-use crate::models::link;
+use crate::models::link::{self, Begin};
 use crate::state::models::Choice;
 use crate::ui::{Glyph, Icon};
 
@@ -140,7 +140,7 @@ fn Choices(choices: Memo<Vec<Choice>>, picked: RwSignal<usize>) -> impl IntoView
                 data-testid="model-start"
                 on:click=move |_| {
                     if let Some(choice) = chosen.get_untracked() {
-                        link::begin(ctx, &choice);
+                        link::begin(ctx, &choice, Begin::UnlessKnown);
                     }
                 }
             >
@@ -156,12 +156,13 @@ fn Last() -> impl IntoView {
     let ctx = Ctx::here();
     let last = Memo::new(move |_| {
         let series = ctx.workspace.with(|w| w.active_panel().map(|p| p.series));
-        ctx.models.with(|m| m.last.clone().filter(|(of, _)| Some(*of) == series).map(|(_, outcome)| outcome))
+        ctx.models.with(|m| m.last.clone().filter(|last| Some(last.series) == series))
     });
     view! {
         {move || {
             last.get()
-                .map(|o| {
+                .map(|last| {
+                    let o = last.outcome;
                     let ms: f64 = o.timings_ms.iter().map(|(_, ms)| ms).sum();
                     let where_ = if o.nodes_on_gpu > 0 {
                         format!("{}, {} of {} operators on the GPU", o.backend, o.nodes_on_gpu, o.nodes)
@@ -172,11 +173,33 @@ fn Last() -> impl IntoView {
                         <p class="quiet" data-testid="model-outcome">
                             {format!("{}: {where_}, {:.1} s, at most {:.0} MB.", o.model, ms / 1e3, o.peak_bytes as f64 / 1e6)}
                         </p>
+                        {last.earlier.map(|choice| view! { <Earlier choice /> })}
                         <ul class="plain-list warnings">
                             {o.warnings.into_iter().map(|w| view! { <li><Icon glyph=Glyph::Warning /><span>{w}</span></li> }).collect_view()}
                         </ul>
                     }
                 })
         }}
+    }
+}
+
+/// Nothing was computed for these labels, and the reader is told.
+#[component]
+fn Earlier(choice: Choice) -> impl IntoView {
+    let ctx = Ctx::here();
+    let busy = Memo::new(move |_| ctx.models.with(|m| m.run.is_some()));
+    view! {
+        <div class="row-between" data-testid="model-earlier">
+            <p class="quiet" role="status">"Labels of an earlier run in this session: same model, image and settings."</p>
+            <button
+                type="button"
+                class="button small"
+                data-testid="model-again"
+                disabled=move || busy.get()
+                on:click=move |_| link::begin(ctx, &choice, Begin::Anew)
+            >
+                "Run again"
+            </button>
+        </div>
     }
 }

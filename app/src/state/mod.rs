@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod perfusion;
 pub mod presets;
 pub mod queries;
+pub mod results;
 pub mod segmentation;
 pub mod workspace;
 

@@ -35,6 +35,15 @@ fn duration(seconds: f64) -> String {
     if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) }
 }
 
+/// How the labels of a series came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Last {
+    pub series: SeriesId,
+    pub outcome: Outcome,
+    /// Where an earlier run of this session had the answer already: what to run for a new one.
+    pub earlier: Option<Choice>,
+}
+
 /// What can be run, what runs, and what ran last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Models {
@@ -46,7 +55,7 @@ pub struct Models {
     pub place: Place,
     pub budget_mb: u32,
     pub run: Option<Run>,
-    pub last: Option<(SeriesId, Outcome)>,
+    pub last: Option<Last>,
     /// Why the last run gave nothing.
     pub failure: Option<String>,
     runs: u32,
