@@ -9,6 +9,7 @@ pub mod cpu;
 pub mod exec;
 pub mod gpu;
 pub mod graph;
+pub mod image;
 pub mod npy;
 pub mod onnx;
 pub mod ops;

@@ -59,6 +59,15 @@ pub const UNPACK: Shader = computes("unpack", &[COMMON, part!("inference/unpack.
 /// The functions that generated chains call; an entry point is written behind it.
 pub const ELEMENTWISE: Shader = computes("elementwise", &[COMMON, part!("inference/elementwise.wgsl")]);
 
+/// An image at the places of another grid.
+pub const SAMPLE: Shader = computes("sample", &[COMMON, part!("inference/sample.wgsl")]);
+
+/// A linear step on samples.
+pub const LEVEL: Shader = computes("level", &[COMMON, part!("inference/level.wgsl")]);
+
+/// What samples are like.
+pub const MEASURE: Shader = computes("measure", &[COMMON, part!("inference/measure.wgsl")]);
+
 /// Every one of them.
 pub const ALL: &[Shader] = &[
     CONV,
@@ -76,4 +85,7 @@ pub const ALL: &[Shader] = &[
     RESAMPLE,
     UNPACK,
     ELEMENTWISE,
+    SAMPLE,
+    LEVEL,
+    MEASURE,
 ];

@@ -8,7 +8,7 @@ use scene::{DVec3, Grid};
 use crate::labels::{LabelError, LabelVolume};
 
 /// How far a position may be from a tie (a voxel's border) and still count as on it: files keep 32-bit floats.
-const SLACK: f64 = 1e-4;
+pub(crate) const SLACK: f64 = 1e-4;
 
 /// `from` on the grid `to`; 0 where `from` has no voxel.
 pub fn onto(from: &LabelVolume, to: &Grid) -> Result<LabelVolume, LabelError> {

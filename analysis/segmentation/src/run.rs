@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use contract::models::{Model, Size};
 use imaging::Volume;
-use inference::exec::{Exec, Report, RunError, Session};
+use inference::exec::{Exec, Given, Report, RunError, Session};
 use inference::graph::{self, Dim, Graph, LoadError};
 use inference::onnx::Limits;
 use inference::tensor::ShapeError;
@@ -161,11 +161,17 @@ pub async fn segment<E: Exec>(
     session.plan(&[TensorInfo { dtype: DType::F32, shape }])?;
     let mut go_on = |stage| if tell(stage).is_break() { Err(RunError::Stopped) } else { Ok(()) };
     go_on(Stage::Prepare)?;
-    let prepared = prepare::prepare_on(grid, volume, time_index, &model.input)?;
-    let grid = prepared.grid;
-    let tensor = Tensor::new(prepared.shape, Data::F32(prepared.tensor))?;
+    let budget = session.budget();
+    let there = prepare::prepare_there(session.exec_mut(), budget, &grid, volume, time_index, &model.input);
+    let given = match there.await? {
+        Some((value, shape)) => Given::There(value, shape),
+        None => {
+            let prepared = prepare::prepare_on(grid.clone(), volume, time_index, &model.input)?;
+            Given::Host(Tensor::new(prepared.shape, Data::F32(prepared.tensor))?)
+        }
+    };
     let (mut answers, report) = session
-        .run(vec![(input.to_owned(), tensor)], |p| {
+        .run_given(vec![(input.to_owned(), given)], |p| {
             match go_on(Stage::Run(p.done as f64 / p.all.max(1) as f64)) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),

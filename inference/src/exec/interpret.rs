@@ -11,7 +11,7 @@ use super::{Arg, Exec, ExecError, allowed};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::{Known, Op, OpError, Prepared, planes};
 use crate::plan::{Part, Plan};
-use crate::tensor::{Tensor, TensorInfo};
+use crate::tensor::{DType, Tensor, TensorInfo};
 
 /// Why a run ended without result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -108,6 +108,24 @@ pub struct Report {
     pub slab: Option<usize>,
 }
 
+/// An input, where it lies.
+#[derive(Clone, Debug)]
+pub enum Given<V> {
+    /// On the host.
+    Host(Tensor),
+    /// On the executor already, as an f32 tensor of this shape.
+    There(V, Vec<usize>),
+}
+
+impl<V> Given<V> {
+    fn info(&self) -> TensorInfo {
+        match self {
+            Self::Host(tensor) => tensor.info(),
+            Self::There(_, shape) => TensorInfo { dtype: DType::F32, shape: shape.clone() },
+        }
+    }
+}
+
 /// A value during a run.
 struct Slot<V> {
     info: TensorInfo,
@@ -142,6 +160,16 @@ impl<E: Exec> Session<E> {
     /// The executor.
     pub const fn exec(&self) -> &E {
         &self.exec
+    }
+
+    /// The executor, to prepare inputs on it.
+    pub const fn exec_mut(&mut self) -> &mut E {
+        &mut self.exec
+    }
+
+    /// Bytes that may be taken.
+    pub const fn budget(&self) -> u64 {
+        self.budget
     }
 
     /// Gives the executor back.
@@ -187,8 +215,8 @@ impl<E: Exec> Session<E> {
     }
 
     /// Puts named inputs into the model's order.
-    fn ordered(&self, inputs: Vec<(String, Tensor)>) -> Result<Vec<Tensor>, RunError> {
-        let mut given: HashMap<String, Tensor> = inputs.into_iter().collect();
+    fn ordered(&self, inputs: Vec<(String, Given<E::Value>)>) -> Result<Vec<Given<E::Value>>, RunError> {
+        let mut given: HashMap<String, Given<E::Value>> = inputs.into_iter().collect();
         let mut ordered = Vec::with_capacity(self.graph.inputs.len());
         for input in &self.graph.inputs {
             let fault = || RunError::Input { name: input.name.clone(), what: "is missing".into() };
@@ -209,10 +237,23 @@ impl<E: Exec> Session<E> {
     pub async fn run(
         &mut self,
         inputs: Vec<(String, Tensor)>,
+        progress: impl FnMut(Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<(Vec<(String, Tensor)>, Report), RunError> {
+        let inputs = inputs.into_iter().map(|(name, tensor)| (name, Given::Host(tensor))).collect();
+        self.run_given(inputs, progress).await
+    }
+
+    /// As [`Session::run`], with inputs that may lie on the executor already.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn run_given(
+        &mut self,
+        inputs: Vec<(String, Given<E::Value>)>,
         mut progress: impl FnMut(Progress<'_>) -> ControlFlow<()>,
     ) -> Result<(Vec<(String, Tensor)>, Report), RunError> {
         let inputs = self.ordered(inputs)?;
-        let infos: Vec<_> = inputs.iter().map(Tensor::info).collect();
+        let infos: Vec<_> = inputs.iter().map(Given::info).collect();
         let plan = self.plan(&infos)?;
         let graph = Arc::clone(&plan.graph);
         let mut report = Report {
@@ -227,9 +268,12 @@ impl<E: Exec> Session<E> {
             let device = self.weights.get(&id).cloned();
             slots[id] = Some(Slot { info: tensor.info(), host: Some(Arc::clone(tensor)), device });
         }
-        for (input, tensor) in graph.inputs.iter().zip(inputs) {
-            slots[input.value] =
-                Some(Slot { info: tensor.info(), host: Some(Arc::new(tensor)), device: None });
+        for (input, given) in graph.inputs.iter().zip(inputs) {
+            let info = given.info();
+            slots[input.value] = Some(match given {
+                Given::Host(tensor) => Slot { info, host: Some(Arc::new(tensor)), device: None },
+                Given::There(value, _) => Slot { info, host: None, device: Some(value) },
+            });
         }
         for (step, &at) in plan.steps.iter().enumerate() {
             let node = &graph.nodes[at];

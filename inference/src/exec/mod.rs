@@ -9,10 +9,11 @@ mod interpret;
 
 pub use evaluate::{allowed, bytes, evaluate};
 pub use host::HostOnly;
-pub use interpret::{Progress, Report, RunError, Session};
+pub use interpret::{Given, Progress, Report, RunError, Session};
 
 use std::future::Future;
 
+use crate::image::{Image, Level, Measured, Sampling};
 use crate::ops::{Op, OpError};
 use crate::tensor::{Tensor, TensorInfo};
 
@@ -85,6 +86,48 @@ pub trait Exec {
     /// Where the device fails.
     fn download(&mut self, value: &Self::Value) -> impl Future<Output = Result<Tensor, ExecError>>;
 
+    /// Samples an image at the places of another grid, one f32 per sample, columns first, those that lie outside of
+    /// the image marked, as a tensor of this shape; `None` where it does not: the host samples then.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn sample(
+        &mut self,
+        _: &Image<'_>,
+        _: &Sampling,
+        _shape: &[usize],
+    ) -> Result<Option<Self::Value>, ExecError> {
+        Ok(None)
+    }
+
+    /// A linear step on what [`Exec::sample`] gave. Samples outside become `fill`; without one they stay marked.
+    ///
+    /// # Errors
+    /// Where the device fails, or does not sample.
+    fn level(&mut self, _: &Self::Value, _: &Level, _: Option<f64>) -> Result<Self::Value, ExecError> {
+        Err(no_samples())
+    }
+
+    /// What samples that lie in the image are like; sums are of `value - centre`, taken as an f32.
+    ///
+    /// # Errors
+    /// As [`Exec::level`].
+    fn measure(
+        &mut self,
+        _: &Self::Value,
+        _centre: f64,
+    ) -> impl Future<Output = Result<Measured, ExecError>> {
+        async { Err(no_samples()) }
+    }
+
+    /// The samples that lie in the image, for statistics that need all of them at once.
+    ///
+    /// # Errors
+    /// As [`Exec::level`].
+    fn inside(&mut self, _: &Self::Value) -> impl Future<Output = Result<Vec<f32>, ExecError>> {
+        async { Err(no_samples()) }
+    }
+
     /// Bytes that a tensor takes there.
     fn bytes_of(&self, info: &TensorInfo) -> u64 {
         bytes(info).unwrap_or(u64::MAX)
@@ -101,4 +144,8 @@ pub trait Exec {
     fn worth(&self, elements: usize) -> bool {
         elements > 4096
     }
+}
+
+fn no_samples() -> ExecError {
+    ExecError::Device("this executor samples no images".into())
 }

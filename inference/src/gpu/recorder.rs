@@ -165,11 +165,25 @@ impl Recorder {
     /// # Errors
     /// As [`Recorder::take`].
     pub fn upload(&mut self, words: &[u32]) -> Result<Block, GpuFault> {
+        self.upload_bytes(bytemuck::cast_slice(words))
+    }
+
+    /// Bytes to the GPU; the last word is filled up with zeros.
+    ///
+    /// # Errors
+    /// As [`Recorder::take`].
+    pub fn upload_bytes(&mut self, bytes: &[u8]) -> Result<Block, GpuFault> {
         // A buffer of the pool may be read by work that is recorded but not submitted; writes overtake that.
         self.flush();
-        let block = self.take(words.len() as u64)?;
+        let block = self.take((bytes.len() as u64).div_ceil(WORD_BYTES))?;
+        // Writes are of whole words.
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
         if !words.is_empty() {
-            self.gpu.queue.write_buffer(block.buffer(), 0, bytemuck::cast_slice(words));
+            self.gpu.queue.write_buffer(block.buffer(), 0, words);
+        }
+        if !rest.is_empty() {
+            let last: [u8; 4] = std::array::from_fn(|i| rest.get(i).copied().unwrap_or(0));
+            self.gpu.queue.write_buffer(block.buffer(), words.len() as u64, &last);
         }
         Ok(block)
     }

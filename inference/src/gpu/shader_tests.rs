@@ -63,6 +63,9 @@ fn params_are_laid_out_alike() {
         (&wgsl::PAD, kernels::pad::field_offsets()),
         (&wgsl::RESAMPLE, kernels::resample::field_offsets()),
         (&wgsl::UNPACK, kernels::unpack::field_offsets()),
+        (&wgsl::SAMPLE, kernels::sample::field_offsets()),
+        (&wgsl::LEVEL, kernels::level::field_offsets()),
+        (&wgsl::MEASURE, kernels::measure::field_offsets()),
     ] {
         assert!(!differs(&shader.source(), &layout), "{}", shader.name);
     }

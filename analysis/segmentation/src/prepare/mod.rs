@@ -3,12 +3,16 @@
 //! Everything is declared by the model's card (`contract::models`), nothing is guessed. The grid that was
 //! sampled is kept with the tensor, so that the way back needs nothing but that grid, also for oblique scans.
 
+#[cfg(feature = "models")]
+mod device;
 mod geometry;
 mod intensity;
 mod post;
 mod sample;
 
 use contract::models::{Fit, Input, Layout, Output, OutputKind};
+#[cfg(feature = "models")]
+pub use device::prepare_there;
 use imaging::Volume;
 use scene::{Grid, GridError};
 

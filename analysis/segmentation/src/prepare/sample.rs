@@ -4,7 +4,7 @@
 
 use contract::models::Interpolation;
 use imaging::{Volume, Voxels};
-use scene::{DVec3, Grid};
+use scene::{DAffine3, DVec3, Grid};
 
 use super::PrepareError;
 use crate::resample::nearest;
@@ -16,14 +16,62 @@ pub(super) struct Sampled {
     pub inside: Vec<u8>,
 }
 
+/// The stored numbers of one time point, columns first.
+#[derive(Clone, Copy)]
+pub(super) enum Stored<'a> {
+    I16(&'a [i16]),
+    U16(&'a [u16]),
+    F32(&'a [f32]),
+}
+
+pub(super) fn stored(volume: &Volume, time_index: u32) -> Result<Stored<'_>, PrepareError> {
+    let first = volume.index([0; 3], time_index);
+    let span = first..first + volume.grid.voxel_count();
+    let found = match &volume.voxels {
+        Voxels::I16(v) => v.get(span).map(Stored::I16),
+        Voxels::U16(v) => v.get(span).map(Stored::U16),
+        Voxels::F32(v) => v.get(span).map(Stored::F32),
+        Voxels::Rgba8(_) => return Err(PrepareError::Colour),
+    };
+    found.ok_or_else(nothing)
+}
+
+fn nothing() -> PrepareError {
+    PrepareError::Nothing("with a value".into())
+}
+
+/// Whether a stored number is a measurement.
+fn valid(volume: &Volume) -> impl Fn(f64) -> bool {
+    |stored| stored.is_finite() && !volume.padding.is_some_and(|padding| padding.contains(stored))
+}
+
+/// What lies outside and what is no measurement becomes the smallest value: air, for most images.
+pub(super) fn fill(volume: &Volume, stored: Stored) -> Result<f64, PrepareError> {
+    fn smallest<T: Copy + Into<f64>>(stored: &[T], valid: impl Fn(f64) -> bool) -> Option<f64> {
+        stored.iter().map(|v| (*v).into()).filter(|v| valid(*v)).reduce(f64::min)
+    }
+    let valid = valid(volume);
+    match stored {
+        Stored::I16(v) => smallest(v, valid),
+        Stored::U16(v) => smallest(v, valid),
+        Stored::F32(v) => smallest(v, valid),
+    }
+    .ok_or_else(nothing)
+}
+
+/// From a sample to the voxel of the image.
+pub(super) fn source_from_sample(source: &Grid, grid: &Grid) -> DAffine3 {
+    source.voxel_from_world() * grid.world_from_voxel()
+}
+
 /// What the typed loop needs to know.
 struct Job<'a> {
     dims: [i64; 3],
     grid: &'a Grid,
     source: &'a Grid,
     linear: bool,
-    /// Whether a stored number is a measurement.
     valid: &'a dyn Fn(f64) -> bool,
+    fill: f64,
 }
 
 pub(super) fn sample(
@@ -32,26 +80,21 @@ pub(super) fn sample(
     grid: &Grid,
     interpolation: Interpolation,
 ) -> Result<Sampled, PrepareError> {
-    let count = volume.grid.voxel_count();
-    let first = volume.index([0; 3], time_index);
-    let valid =
-        |stored: f64| stored.is_finite() && !volume.padding.is_some_and(|padding| padding.contains(stored));
+    let stored = stored(volume, time_index)?;
+    let fill = fill(volume, stored)?;
     let job = Job {
         dims: volume.grid.dims().map(i64::from),
         grid,
         source: &volume.grid,
         linear: interpolation == Interpolation::Linear,
-        valid: &valid,
+        valid: &valid(volume),
+        fill,
     };
-    let nothing = || PrepareError::Nothing("with a value".into());
-    let (stored, smallest) = match &volume.voxels {
-        Voxels::I16(v) => walk(&job, v.get(first..first + count).ok_or_else(nothing)?),
-        Voxels::U16(v) => walk(&job, v.get(first..first + count).ok_or_else(nothing)?),
-        Voxels::F32(v) => walk(&job, v.get(first..first + count).ok_or_else(nothing)?),
-        Voxels::Rgba8(_) => return Err(PrepareError::Colour),
+    let stored = match stored {
+        Stored::I16(v) => walk(&job, v),
+        Stored::U16(v) => walk(&job, v),
+        Stored::F32(v) => walk(&job, v),
     };
-    // What lies outside and what is no measurement becomes the smallest value: air, for most images.
-    let fill = smallest.ok_or_else(nothing)?;
     let mut inside = Vec::with_capacity(stored.len());
     let values = stored
         .into_iter()
@@ -64,17 +107,15 @@ pub(super) fn sample(
     Ok(Sampled { values, inside })
 }
 
-/// Stored numbers at the samples, NaN outside, and the end of the stored numbers that is the smallest value.
-fn walk<T: Copy + Into<f64>>(job: &Job, stored: &[T]) -> (Vec<f32>, Option<f64>) {
-    let smallest = stored.iter().map(|v| (*v).into()).filter(|v| (job.valid)(*v)).reduce(f64::min);
-    let Some(smallest) = smallest else { return (Vec::new(), None) };
+/// Stored numbers at the samples, NaN outside.
+fn walk<T: Copy + Into<f64>>(job: &Job, stored: &[T]) -> Vec<f32> {
     let [nx, ny, nz] = job.dims;
     let at = |i: i64, j: i64, k: i64| -> f64 {
         let index = (k * ny + j) * nx + i;
         let value = stored.get(index as usize).map_or(f64::NAN, |v| (*v).into());
-        if (job.valid)(value) { value } else { smallest }
+        if (job.valid)(value) { value } else { job.fill }
     };
-    let source_from_sample = job.source.voxel_from_world() * job.grid.world_from_voxel();
+    let source_from_sample = source_from_sample(job.source, job.grid);
     let [columns, rows, depth] = job.grid.dims();
     let mut out = Vec::with_capacity(job.grid.voxel_count());
     for z in 0..depth {
@@ -93,7 +134,7 @@ fn walk<T: Copy + Into<f64>>(job: &Job, stored: &[T]) -> (Vec<f32>, Option<f64>)
             }
         }
     }
-    (out, Some(smallest))
+    out
 }
 
 /// Trilinear; the outermost half voxel takes the value of its voxel.

@@ -4,6 +4,7 @@
 //! lowering answers "do you take it" and runs it, so that a yes is kept.
 
 mod chains;
+mod image;
 mod lower;
 mod moves;
 mod store;
@@ -19,6 +20,7 @@ use super::kernels::{
 use super::memory::{Block, WORD_BYTES, class_of};
 use super::recorder::Recorder;
 use crate::exec::{Arg, Exec, ExecError};
+use crate::image::{Image, Level, Measured, Sampling};
 use crate::ops::Op;
 use crate::tensor::{Tensor, TensorInfo};
 use lower::{Job, lower};
@@ -211,6 +213,27 @@ impl Exec for GpuExec {
 
     async fn download(&mut self, value: &Value) -> Result<Tensor, ExecError> {
         Ok(store::download(&mut self.rec, &value.block, &value.info, value.bytes).await?)
+    }
+
+    fn sample(
+        &mut self,
+        image: &Image<'_>,
+        sampling: &Sampling,
+        shape: &[usize],
+    ) -> Result<Option<Value>, ExecError> {
+        self.sample_image(image, sampling, shape)
+    }
+
+    fn level(&mut self, samples: &Value, level: &Level, fill: Option<f64>) -> Result<Value, ExecError> {
+        self.level_samples(samples, level, fill)
+    }
+
+    async fn measure(&mut self, samples: &Value, centre: f64) -> Result<Measured, ExecError> {
+        self.measure_samples(samples, centre).await
+    }
+
+    async fn inside(&mut self, samples: &Value) -> Result<Vec<f32>, ExecError> {
+        self.samples_inside(samples).await
     }
 
     fn bytes_of(&self, info: &TensorInfo) -> u64 {

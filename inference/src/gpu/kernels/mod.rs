@@ -8,12 +8,15 @@ pub mod depthwise;
 pub mod elementwise;
 pub mod gather;
 pub mod labels;
+pub mod level;
 pub mod matmul;
+pub mod measure;
 pub mod norm;
 pub mod pad;
 pub mod pool;
 pub mod reduce;
 pub mod resample;
+pub mod sample;
 pub mod softmax;
 pub mod unpack;
 
@@ -48,6 +51,9 @@ pub const ALL: &[Kernel] = &[
     kernel!(resample, wgsl::RESAMPLE),
     kernel!(unpack, wgsl::UNPACK),
     kernel!(elementwise, wgsl::ELEMENTWISE),
+    kernel!(sample, wgsl::SAMPLE),
+    kernel!(level, wgsl::LEVEL),
+    kernel!(measure, wgsl::MEASURE),
 ];
 
 /// The product of extents.
