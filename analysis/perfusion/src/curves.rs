@@ -170,13 +170,14 @@ impl Curves {
         (0..self.samples).map(|t| sums.iter().map(|s| s[t]).sum::<f64>() / n).collect()
     }
 
-    /// Enters one sample of every voxel from a frame of all voxels.
-    pub(crate) fn put_frame(&mut self, sample: usize, frame: &[f32]) {
-        let (samples, voxels) = (self.samples, &self.voxels);
-        for (block, voxels) in voxels.chunks(LANES).enumerate() {
-            let row = &mut self.data[(block * samples + sample) * LANES..][..LANES];
-            row.iter_mut().zip(voxels).for_each(|(out, v)| *out = frame[*v as usize]);
-        }
+    /// Enters samples of every voxel, from one on, each from a frame of all voxels.
+    pub(crate) fn put_frames(&mut self, first: usize, frames: &[Vec<f32>]) {
+        let size = (self.samples * LANES).max(1);
+        self.data.par_chunks_mut(size).zip(self.voxels.par_chunks(LANES)).for_each(|(block, voxels)| {
+            for (row, frame) in block.chunks_exact_mut(LANES).skip(first).zip(frames) {
+                row.iter_mut().zip(voxels).for_each(|(out, v)| *out = frame[*v as usize]);
+            }
+        });
     }
 }
 
@@ -265,7 +266,7 @@ mod tests {
         let mut frame = vec![0.0; 300];
         for t in 0..5 {
             frame.iter_mut().enumerate().for_each(|(i, v)| *v = (i * 10 + t) as f32);
-            curves.put_frame(t, &frame);
+            curves.put_frames(t, std::slice::from_ref(&frame));
         }
         assert_eq!((curves.blocks(), curves.len()), (3, 77));
         let at = curves.find(3 * 40 + 1).unwrap();

@@ -20,6 +20,12 @@ pub(crate) const STEP_BLOCKS: usize = 64;
 /// Blocks of one step: enough for every thread to find work.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) const STEP_BLOCKS: usize = 4096;
+/// Frames of one step, read side by side.
+#[cfg(target_arch = "wasm32")]
+const STEP_FRAMES: usize = 1;
+/// Frames of one step, read side by side.
+#[cfg(not(target_arch = "wasm32"))]
+const STEP_FRAMES: usize = 8;
 /// Share of the strongest voxels' contrast above which a voxel is a vessel to the smoothing: tissue has less than a
 /// tenth of an artery's, and noise of three frames has to be as high as the rest.
 const VESSEL_SHARE: f64 = 0.2;
@@ -237,7 +243,7 @@ impl Preparing {
     /// One unit; true when all is done.
     pub fn step(&mut self, reading: &Reading) -> bool {
         if self.by_frames && self.frames_done < reading.checked.timeline.frames_s.len() {
-            self.read_frame(reading);
+            self.read_frames(reading);
             return false;
         }
         let blocks = self.out.curves.blocks();
@@ -253,23 +259,28 @@ impl Preparing {
         self.out
     }
 
-    fn read_frame(&mut self, reading: &Reading) {
-        let t = self.frames_done;
+    fn read_frames(&mut self, reading: &Reading) {
+        let first = self.frames_done;
+        let until = (first + STEP_FRAMES).min(reading.checked.timeline.frames_s.len());
         for (echo, frames) in reading.echoes.iter().enumerate() {
-            let mut frame = Vec::new();
-            frames.frame(t, &mut frame);
-            if let Some(moved) = reading.moved {
-                frame = moved.resampled(t, &frame, reading.dims);
-            }
-            if let Some(smoother) = &self.smoother {
-                smoother.run(&mut frame);
-            }
+            let read = |t: usize| {
+                let mut frame = Vec::new();
+                frames.frame(t, &mut frame);
+                if let Some(moved) = reading.moved {
+                    frame = moved.resampled(t, &frame, reading.dims);
+                }
+                if let Some(smoother) = &self.smoother {
+                    smoother.run(&mut frame);
+                }
+                frame
+            };
+            let read: Vec<Vec<f32>> = (first..until).into_par_iter().map(read).collect();
             match self.raw.get_mut(echo) {
-                Some(raw) => raw.put_frame(t, &frame),
-                None => self.out.curves.put_frame(t, &frame),
+                Some(raw) => raw.put_frames(first, &read),
+                None => self.out.curves.put_frames(first, &read),
             }
         }
-        self.frames_done += 1;
+        self.frames_done = until;
     }
 
     fn convert(&mut self, reading: &Reading, blocks: std::ops::Range<usize>) {

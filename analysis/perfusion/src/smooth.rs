@@ -169,7 +169,9 @@ impl Smoother {
     }
 
     fn cropped(&self, frame: &[f32]) -> Vec<f32> {
-        self.lines().flat_map(|start| &frame[start..start + self.extent[0]]).copied().collect()
+        let mut out = Vec::with_capacity(self.extent.iter().product());
+        self.lines().for_each(|start| out.extend_from_slice(&frame[start..start + self.extent[0]]));
+        out
     }
 
     /// One axis after the other; every line of a plane stays in the cache while its neighbours are added.
