@@ -2,7 +2,6 @@
 
 const CLIP: u32 = 1u;
 const FILL: u32 = 2u;
-const OUTSIDE: u32 = 0xff7fffffu;
 
 struct Params {
     /// Samples, flags.

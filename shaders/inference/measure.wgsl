@@ -2,7 +2,6 @@
 //
 // The host adds the parts in f64: one long sum in f32 would lose what a mean of many millions needs.
 
-const OUTSIDE: u32 = 0xff7fffffu;
 /// Samples of a workgroup: `SPAN` in `inference/src/gpu/kernels/measure.rs`.
 const SPAN: u32 = 4096u;
 const WIDE: u32 = 64u;

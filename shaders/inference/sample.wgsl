@@ -5,8 +5,6 @@
 
 const PADDED: u32 = 1u;
 const LINEAR: u32 = 2u;
-/// The lowest number: `OUTSIDE` in `inference/src/gpu/kernels/sample.rs`.
-const OUTSIDE: u32 = 0xff7fffffu;
 
 struct Params {
     /// Samples along columns, rows, depth; flags.

@@ -5,6 +5,7 @@ use crate::{Part, Shader};
 const COMMON: Part = part!("inference/common.wgsl");
 const ACTIVATION: Part = part!("inference/activation.wgsl");
 const SLIDING: Part = part!("inference/sliding.wgsl");
+const OUTSIDE: Part = part!("inference/outside.wgsl");
 const CONV_TEXT: Part = part!("inference/conv.wgsl");
 
 const fn computes(name: &'static str, parts: &'static [Part]) -> Shader {
@@ -60,13 +61,13 @@ pub const UNPACK: Shader = computes("unpack", &[COMMON, part!("inference/unpack.
 pub const ELEMENTWISE: Shader = computes("elementwise", &[COMMON, part!("inference/elementwise.wgsl")]);
 
 /// An image at the places of another grid.
-pub const SAMPLE: Shader = computes("sample", &[COMMON, part!("inference/sample.wgsl")]);
+pub const SAMPLE: Shader = computes("sample", &[COMMON, OUTSIDE, part!("inference/sample.wgsl")]);
 
 /// A linear step on samples.
-pub const LEVEL: Shader = computes("level", &[COMMON, part!("inference/level.wgsl")]);
+pub const LEVEL: Shader = computes("level", &[COMMON, OUTSIDE, part!("inference/level.wgsl")]);
 
 /// What samples are like.
-pub const MEASURE: Shader = computes("measure", &[COMMON, part!("inference/measure.wgsl")]);
+pub const MEASURE: Shader = computes("measure", &[COMMON, OUTSIDE, part!("inference/measure.wgsl")]);
 
 /// Every one of them.
 pub const ALL: &[Shader] = &[

@@ -3,6 +3,7 @@
 //! The geometry is computed once, in one place, for shape inference and all executors; what stands here besides is
 //! the plain loop over rows.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::cpu;
@@ -392,30 +393,13 @@ fn spread<T: Product>(x: &[T], w: &[T], bias: Option<&[T]>, shape: &ConvShape) -
 
 /// The weights in the order in which the kernels of `cpu` read them.
 fn ordered(w: &Tensor, shape: &ConvShape, transposed: bool) -> Result<cpu::ConvKernel, OpError> {
-    let channels =
-        cpu::ConvShape { inputs: shape.channels, outputs: shape.filters, groups: shape.group, transposed };
+    let channels = channels_of(shape, transposed);
     Ok(cpu::ConvKernel::new(channels, &shape.axes, slice::<f32>(w, "the weights")?)?)
 }
 
-fn scratch_bytes(shape: &ConvShape, transposed: bool) -> u64 {
+fn channels_of(shape: &ConvShape, transposed: bool) -> cpu::ConvShape {
     let ConvShape { channels, filters, group, .. } = *shape;
-    let channels = cpu::ConvShape { inputs: channels, outputs: filters, groups: group, transposed };
-    cpu::conv_scratch_bytes(channels, &shape.axes)
-}
-
-/// Ordered weights, where they are known and of a type that the kernels of `cpu` take.
-fn prepared(
-    w: Option<&Tensor>,
-    shape: impl Fn(&Tensor) -> Option<ConvShape>,
-    transposed: bool,
-) -> Option<Prepared> {
-    let w = w.filter(|w| w.dtype() == DType::F32)?;
-    Some(Prepared(Arc::new(ordered(w, &shape(w)?, transposed).ok()?)))
-}
-
-/// A large input, for what does not depend on its size.
-fn any_input(w: &Tensor, channels: usize) -> Vec<usize> {
-    [1, channels].into_iter().chain(w.shape().iter().skip(2).map(|_| 1 << 20)).collect()
+    cpu::ConvShape { inputs: channels, outputs: filters, groups: group, transposed }
 }
 
 /// Either direction in f32, by the kernels of `cpu`.
@@ -436,14 +420,13 @@ fn fast(
 }
 
 /// Runs either direction on floats of one type.
-fn run(
+fn run<D: Direction>(
+    op: &D,
     inputs: &[Option<&Tensor>],
-    shape: &ConvShape,
-    activation: Option<Activation>,
-    transposed: bool,
     prepared: Option<&Prepared>,
 ) -> Result<Vec<Tensor>, OpError> {
     let (x, w, b) = (required(inputs, 0)?, required(inputs, 1)?, optional(inputs, 2));
+    let (shape, activation) = (&op.sizes(x.shape(), w.shape())?, op.activation());
     if b.is_some_and(|b| b.shape() != [shape.filters]) {
         return Err(OpError::invalid(format!("the bias is not for {} channels", shape.filters)));
     }
@@ -463,12 +446,12 @@ fn run(
             let ready = prepared.and_then(|p| p.0.downcast_ref::<cpu::ConvKernel>());
             let out = match ready {
                 Some(kernel) => fast(x, kernel, b, shape, activation)?,
-                None => fast(x, &ordered(w, shape, transposed)?, b, shape, activation)?,
+                None => fast(x, &ordered(w, shape, D::TRANSPOSED)?, b, shape, activation)?,
             };
             tensor(shape.output.clone(), out)?
         }
         Data::F64(x) => {
-            let mut out = each(x, w, b, shape, transposed)?;
+            let mut out = each(x, w, b, shape, D::TRANSPOSED)?;
             if let Some(activation) = activation {
                 out.iter_mut().for_each(|x| *x = activation.of_f64(*x));
             }
@@ -479,64 +462,81 @@ fn run(
     Ok(vec![out])
 }
 
-impl Kernel for Conv {
-    fn infer(&self, inputs: &[Option<Known<'_>>]) -> Inferred {
-        let (x, w) = (known(inputs, 0)?.info, known(inputs, 1)?.info);
-        let shape = self.shape(&x.shape, &w.shape)?.output;
-        Ok(Some(vec![TensorInfo { dtype: x.dtype, shape }]))
+/// In what the two directions differ, so that what runs them stands once.
+trait Direction: Debug + Send + Sync {
+    const TRANSPOSED: bool;
+
+    /// Sizes for inputs of these shapes.
+    fn sizes(&self, x: &[usize], w: &[usize]) -> Result<ConvShape, OpError>;
+
+    /// Channels of the input that weights of this shape are for.
+    fn channels(&self, w: &[usize]) -> Option<usize>;
+
+    fn activation(&self) -> Option<Activation>;
+}
+
+impl Direction for Conv {
+    const TRANSPOSED: bool = false;
+
+    fn sizes(&self, x: &[usize], w: &[usize]) -> Result<ConvShape, OpError> {
+        self.shape(x, w)
     }
 
-    fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
-        halves_in_f32!(self, inputs);
-        let shape = self.shape(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
-        run(inputs, &shape, self.activation, false, None)
+    fn channels(&self, w: &[usize]) -> Option<usize> {
+        w.get(1)?.checked_mul(self.group)
     }
 
-    fn prepare(&self, constants: &[Option<&Tensor>]) -> Option<Prepared> {
-        let shape = |w: &Tensor| {
-            self.shape(&any_input(w, w.shape().get(1)?.checked_mul(self.group)?), w.shape()).ok()
-        };
-        prepared(optional(constants, 1), shape, false)
-    }
-
-    fn run_prepared(&self, inputs: &[Option<&Tensor>], ready: &Prepared) -> Result<Vec<Tensor>, OpError> {
-        halves_in_f32!(self, inputs);
-        let shape = self.shape(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
-        run(inputs, &shape, self.activation, false, Some(ready))
-    }
-
-    fn scratch_bytes(&self, inputs: &[Option<Known<'_>>]) -> u64 {
-        let (Ok(x), Ok(w)) = (known(inputs, 0), known(inputs, 1)) else { return 0 };
-        self.shape(&x.info.shape, &w.info.shape).map_or(0, |shape| scratch_bytes(&shape, false))
+    fn activation(&self) -> Option<Activation> {
+        self.activation
     }
 }
 
-impl Kernel for ConvTranspose {
+impl Direction for ConvTranspose {
+    const TRANSPOSED: bool = true;
+
+    fn sizes(&self, x: &[usize], w: &[usize]) -> Result<ConvShape, OpError> {
+        self.shape(x, w)
+    }
+
+    fn channels(&self, w: &[usize]) -> Option<usize> {
+        w.first().copied()
+    }
+
+    fn activation(&self) -> Option<Activation> {
+        self.activation
+    }
+}
+
+impl<D: Direction> Kernel for D {
     fn infer(&self, inputs: &[Option<Known<'_>>]) -> Inferred {
         let (x, w) = (known(inputs, 0)?.info, known(inputs, 1)?.info);
-        let shape = self.shape(&x.shape, &w.shape)?.output;
+        let shape = self.sizes(&x.shape, &w.shape)?.output;
         Ok(Some(vec![TensorInfo { dtype: x.dtype, shape }]))
     }
 
     fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, OpError> {
         halves_in_f32!(self, inputs);
-        let shape = self.shape(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
-        run(inputs, &shape, self.activation, true, None)
+        run(self, inputs, None)
     }
 
     fn prepare(&self, constants: &[Option<&Tensor>]) -> Option<Prepared> {
-        let shape = |w: &Tensor| self.shape(&any_input(w, *w.shape().first()?), w.shape()).ok();
-        prepared(optional(constants, 1), shape, true)
+        // Weights in another type are not ordered.
+        let w = optional(constants, 1).filter(|w| w.dtype() == DType::F32)?;
+        // A large input, for what does not depend on its size.
+        let space = w.shape().iter().skip(2).map(|_| 1 << 20);
+        let x: Vec<_> = [1, self.channels(w.shape())?].into_iter().chain(space).collect();
+        let shape = self.sizes(&x, w.shape()).ok()?;
+        Some(Prepared(Arc::new(ordered(w, &shape, D::TRANSPOSED).ok()?)))
     }
 
     fn run_prepared(&self, inputs: &[Option<&Tensor>], ready: &Prepared) -> Result<Vec<Tensor>, OpError> {
         halves_in_f32!(self, inputs);
-        let shape = self.shape(required(inputs, 0)?.shape(), required(inputs, 1)?.shape())?;
-        run(inputs, &shape, self.activation, true, Some(ready))
+        run(self, inputs, Some(ready))
     }
 
     fn scratch_bytes(&self, inputs: &[Option<Known<'_>>]) -> u64 {
         let (Ok(x), Ok(w)) = (known(inputs, 0), known(inputs, 1)) else { return 0 };
-        self.shape(&x.info.shape, &w.info.shape).map_or(0, |shape| scratch_bytes(&shape, true))
+        let Ok(shape) = self.sizes(&x.info.shape, &w.info.shape) else { return 0 };
+        cpu::conv_scratch_bytes(channels_of(&shape, D::TRANSPOSED), &shape.axes)
     }
 }

@@ -197,15 +197,7 @@ macro_rules! for_numbers {
         match $data {
             Data::F32($v) => $body,
             Data::F64($v) => $body,
-            Data::I8($v) => $body,
-            Data::I16($v) => $body,
-            Data::I32($v) => $body,
-            Data::I64($v) => $body,
-            Data::U8($v) => $body,
-            Data::U16($v) => $body,
-            Data::U32($v) => $body,
-            Data::U64($v) => $body,
-            _ => $other,
+            data => for_integers!(data, $v => $body, $other),
         }
     };
 }
