@@ -13,6 +13,7 @@ use crate::segmentation;
 use crate::state::calcium::Desk;
 use crate::state::library::{Arrival, Thumbnail};
 use crate::state::measurement;
+use crate::state::Workspace;
 use crate::state::queries::Target;
 use crate::{calcium, export, perfusion};
 
@@ -36,10 +37,19 @@ pub fn take(ctx: Ctx, event: Event, data: &JsValue) {
                     .workspace
                     .with_untracked(|w| w.panels.iter().map(|p| w.root(p.series)).collect::<Vec<_>>());
                 let gone = on_screen.iter().any(|id| l.series().all(|s| s.id != *id));
-                gone.then(|| l.series().find(|s| s.displayable).map(|s| s.id)).flatten()
+                gone.then(|| {
+                    l.series().find(|s| s.displayable && s.labels_of.is_none()).map(|s| s.id)
+                })
+                .flatten()
             });
             match (arrival, gone) {
                 (Some(Arrival::Open(series)), _) | (_, Some(series)) => ctx.show_series(series),
+                (Some(Arrival::Labels(series)), None) => {
+                    let shown = |w: &Workspace| w.panels.iter().any(|p| w.root(p.series) == series);
+                    if !ctx.workspace.with_untracked(shown) {
+                        ctx.show_series(series);
+                    }
+                }
                 (Some(Arrival::Nothing { listed, refused }), None) => ctx.notify(format!(
                     "No new picture was found: {refused} files were refused, {listed} are duplicates or hold no picture. The ledger in the study list names each with its reason."
                 )),

@@ -210,6 +210,48 @@ fn labels_of_a_dicom_series_are_kept_as_dicom_and_opened_again_equal() {
     b.drag(Button::Left, rect.at(0.6, 0.4), rect.at(0.7, 0.4)).unwrap();
     wait_voxels(&b, "its stroke", 2, "> 200");
     round_trips(&b, &[("labels-seg", "labels.dcm"), ("labels-labelmap", "labelmap.dcm")], "label-2");
+    let drawn = rows(&b);
+    let kept = ["labels.dcm", "labelmap.dcm"].map(|name| b.folder().join(name));
+    b.expect_calm().unwrap();
+
+    // Dropped after its series it lies over it by itself; one that is dropped onto labels replaces nothing.
+    let entry = "[...document.querySelectorAll('[data-testid=series-row]')].filter(e => e.innerText.includes('SEG'))";
+    let told = |what: &str, words: &str| {
+        let script = format!("document.body.innerText.includes({})", json!(words));
+        b.wait_for(what, Duration::from_secs(20), &script).unwrap();
+        b.settle().unwrap();
+    };
+    b.click("labels-close").unwrap();
+    b.wait_visible("labels-begin").unwrap();
+    b.drop_files(&kept[..1]).unwrap();
+    told("the notice", "2 labels was laid over series");
+    assert_eq!(rows(&b), drawn);
+    b.click("label-add").unwrap();
+    wait_voxels(&b, "a label of the reader", 3, "=== 0");
+    let edited = rows(&b);
+    b.drop_files(&kept[1..]).unwrap();
+    told("the second notice", "has labels already");
+    assert_eq!(rows(&b), edited);
+    let listed = b.driver().run(&format!("return {entry}.length"), &[]).unwrap();
+    assert_eq!(listed, json!(2), "one entry for each object, however many segments it has");
+    // Closed they stay away until the reader asks.
+    b.click("labels-close").unwrap();
+    b.wait_visible("labels-begin").unwrap();
+    b.driver().run(&format!("{entry}[0].click()"), &[]).unwrap();
+    b.wait_visible("label-2").unwrap();
+    b.settle().unwrap();
+    assert_eq!(rows(&b), drawn);
+
+    // Alone it says what it lacks; with its series, dropped later, it lies over it.
+    b.click("close-all").unwrap();
+    b.drop_files(&kept[..1]).unwrap();
+    told("what is missing", "whose images are not here");
+    b.open_study(&files).unwrap();
+    b.wait_visible("calcium-close").unwrap();
+    b.click("calcium-close").unwrap();
+    b.wait_visible("label-2").unwrap();
+    b.settle().unwrap();
+    assert_eq!(rows(&b), drawn);
     b.expect_calm().unwrap();
 }
 

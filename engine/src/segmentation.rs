@@ -77,6 +77,11 @@ impl Labelling {
         labelling
     }
 
+    /// How many labels there are.
+    pub fn label_count(&self) -> usize {
+        self.labels.labels().len()
+    }
+
     /// What the picture colours by.
     pub fn shown(&self) -> &Labels {
         &self.shown

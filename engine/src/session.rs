@@ -6,6 +6,7 @@
 mod derived;
 mod handing;
 mod labelling;
+mod laying;
 mod loading;
 mod perfusing;
 mod reading;
@@ -68,6 +69,7 @@ pub struct Session {
     checks: checks::Checks,
     scores: scoring::Scores,
     flow: perfusing::Flow,
+    laying: laying::Laying,
     /// When the canvas was taken.
     ready_ms: f64,
     /// When the GPU was lost, until it is back.
@@ -105,6 +107,7 @@ impl Session {
             checks: checks::Checks::default(),
             scores: scoring::Scores::default(),
             flow: perfusing::Flow::default(),
+            laying: laying::Laying::default(),
             ready_ms: 0.0,
             lost_ms: None,
             copied: false,
@@ -174,6 +177,7 @@ impl Session {
                 self.loaded.clear();
                 self.scores.forget();
                 self.flow.forget();
+                self.laying = laying::Laying::default();
                 if let Some(Canvas::Gpu(canvas)) = &mut self.canvas {
                     canvas.mapping.forget();
                 }

@@ -7,12 +7,18 @@ use imaging::{Catalog, Series, Source, VolumeLoader};
 use protocol::{
     Ledger, LedgerLine, NamedWindow, SelfCheckRow, SeriesEntry, SeriesId, StudyEntry, VolumeInfo,
 };
+use segmentation::dicom::Segmentation;
 
 use crate::session::Computed;
 use crate::{calcium, perfusion};
 
-/// The study list; `ids` name the series in the catalog's order.
-pub fn catalog<S: Source>(catalog: &Catalog<S>, ids: &[SeriesId]) -> protocol::Catalog {
+/// The study list; `ids` name the series in the catalog's order. A segmentation whose images are there is one entry,
+/// however many segments it has.
+pub fn catalog<S: Source>(
+    catalog: &Catalog<S>,
+    ids: &[SeriesId],
+    segmentations: &[Segmentation],
+) -> protocol::Catalog {
     let mut studies: Vec<StudyEntry> = catalog
         .studies
         .iter()
@@ -24,8 +30,12 @@ pub fn catalog<S: Source>(catalog: &Catalog<S>, ids: &[SeriesId]) -> protocol::C
             series: Vec::new(),
         })
         .collect();
-    for (series, id) in catalog.series.iter().zip(ids) {
+    for (at, (series, id)) in catalog.series.iter().zip(ids).enumerate() {
         let Some(study) = studies.get_mut(series.study) else { continue };
+        let lies = segmentations.iter().find(|s| s.rows.contains(&at) && !s.onto.is_empty());
+        if lies.is_some_and(|s| s.rows.first() != Some(&at)) {
+            continue;
+        }
         study.series.push(SeriesEntry {
             id: *id,
             modality: series.modality.clone(),
@@ -35,6 +45,7 @@ pub fn catalog<S: Source>(catalog: &Catalog<S>, ids: &[SeriesId]) -> protocol::C
             dims: series.dims,
             time_points: series.time_points,
             displayable: series.displayable,
+            labels_of: lies.and_then(|s| ids.get(*s.onto.first()?).copied()),
             warnings: series.warnings.clone(),
         });
     }

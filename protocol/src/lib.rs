@@ -359,6 +359,8 @@ pub struct SeriesEntry {
     pub time_points: u32,
     /// False for what is listed but has no picture (reports, plans).
     pub displayable: bool,
+    /// The series over which it lies: it is a segmentation of it.
+    pub labels_of: Option<SeriesId>,
     pub warnings: Vec<String>,
 }
 

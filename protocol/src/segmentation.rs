@@ -117,6 +117,10 @@ pub enum Ask {
     Open {
         name: String,
     },
+    /// Lays the segmentation with this entry of the study list over the series, which must have no labels.
+    Lay {
+        segmentation: SeriesId,
+    },
     Step {
         step: Step,
     },
@@ -143,4 +147,6 @@ pub struct Told {
     pub series: SeriesId,
     /// The label map as it is now, or why nothing was done.
     pub outcome: Result<Option<Segments>, String>,
+    /// What was done without being asked.
+    pub notice: Option<String>,
 }

@@ -273,6 +273,39 @@ fn a_segmentation_of_another_place_or_frame_is_told() {
     assert!(partly.warnings[0].contains("outside of the image"), "{:?}", partly.warnings);
 }
 
+#[test]
+fn a_segmentation_among_the_files_finds_its_series() {
+    let files = |of: &Catalog<Buffer>| -> Vec<Buffer> {
+        of.files(0).into_iter().filter_map(|f| of.item(f)).map(copy).collect()
+    };
+    let catalog = study();
+    let source = SourceSeries::of(&catalog, 0).expect("a DICOM series");
+    let labels = pattern(catalog.series[0].grid.as_ref().expect("a grid"));
+    for kind in [Kind::Binary, Kind::LabelMap] {
+        let bytes = dicom::write(&labels, &source, kind, &Maker::Manual, &moment()).expect("writes");
+        let mut all = files(&catalog);
+        all.push(buffer("seg.dcm", bytes.clone()));
+        let together = read_study(all, &Limits::default());
+        let found = dicom::belonging(&together);
+        let [seg] = &found[..] else { panic!("{kind:?}: {found:?}") };
+        let image = together.series.iter().position(|s| s.modality == "CT").expect("listed");
+        assert_eq!(seg.onto, [image], "{kind:?}");
+        assert!(!seg.rows.is_empty() && !seg.rows.contains(&image), "{kind:?}: {seg:?}");
+
+        // Without the series it belongs to nothing.
+        let alone = read_study(vec![buffer("seg.dcm", bytes.clone())], &Limits::default());
+        assert_eq!(dicom::belonging(&alone).iter().map(|s| s.onto.len()).collect::<Vec<_>>(), [0]);
+    }
+    // Images alone hold none.
+    assert!(dicom::belonging(&catalog).is_empty());
+}
+
+fn copy(item: &imaging::Item<Buffer>) -> Buffer {
+    let mut bytes = vec![0; item.len() as usize];
+    item.read_at(0, &mut bytes).expect("reads");
+    buffer(item.name(), bytes)
+}
+
 fn reference(path: &str) -> Option<PathBuf> {
     testbed::reference(path)
 }

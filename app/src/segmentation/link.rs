@@ -34,9 +34,25 @@ pub fn adopt(ctx: Ctx, series: SeriesId, described: Vec<Described>, outcome: &Ou
     });
 }
 
+/// Shows the images of a segmentation of the study list and lays it over them, once they are there.
+pub fn lay(ctx: Ctx, images: SeriesId, segmentation: SeriesId) {
+    let there = ctx.library.with_untracked(|l| l.complete(images));
+    let shown = ctx.workspace.with_untracked(|w| w.panels.iter().any(|p| w.root(p.series) == images));
+    if !shown {
+        ctx.show_series(images);
+    }
+    // What is still loading gets its segmentation by itself.
+    if shown && there {
+        ctx.ask_labels(images, Ask::Lay { segmentation });
+    }
+}
+
 /// The label map as the engine has it now.
 pub fn take(ctx: Ctx, told: Told) {
-    let Told { series, outcome } = told;
+    let Told { series, outcome, notice } = told;
+    if let Some(notice) = notice {
+        ctx.notify(notice);
+    }
     match outcome {
         Ok(Some(segments)) => {
             ctx.workspace

@@ -7,6 +7,6 @@ mod marks;
 mod panel;
 mod tools;
 
-pub use link::{adopt, send_pending, take};
+pub use link::{adopt, lay, send_pending, take};
 pub use marks::StrokeMark;
 pub use panel::LabelSection;

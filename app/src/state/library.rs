@@ -26,6 +26,8 @@ pub struct Reading {
 pub enum Arrival {
     /// This series was not listed before, or has grown: it opens by itself.
     Open(SeriesId),
+    /// Nothing but a segmentation of this series, which the engine lays over it.
+    Labels(SeriesId),
     /// No picture among the files of this request: this many were listed only (duplicates, reports), or refused.
     Nothing { listed: usize, refused: usize },
     /// Nothing to be done: the list is newer, and the screen stays as it is.
@@ -103,7 +105,8 @@ impl Library {
         if self.shown_for == Some(request) {
             return Arrival::Known;
         }
-        let pictures = || all().filter(|s| s.displayable);
+        let pictures = || all().filter(|s| s.displayable && s.labels_of.is_none());
+        let labelled = all().filter(|s| was(s).is_none()).find_map(|s| s.labels_of);
         let first = pictures().find(|s| was(s).is_none()).or_else(|| pictures().find(|s| grown(s)));
         match first.map(|s| s.id) {
             Some(id) => {
@@ -111,6 +114,10 @@ impl Library {
                 Arrival::Open(id)
             }
             None if cancelled => Arrival::Known,
+            None if labelled.is_some() => {
+                self.shown_for = Some(request);
+                labelled.map_or(Arrival::Known, Arrival::Labels)
+            }
             None => {
                 self.shown_for = Some(request);
                 let (old, new) = (&before.ledger, &self.catalog.ledger);
@@ -129,7 +136,8 @@ impl Library {
 
     /// The displayable series `step` places from `from`, staying at the ends.
     pub fn neighbour(&self, from: Option<SeriesId>, step: i32) -> Option<SeriesId> {
-        let list: Vec<SeriesId> = self.series().filter(|s| s.displayable).map(|s| s.id).collect();
+        let pictures = self.series().filter(|s| s.displayable && s.labels_of.is_none());
+        let list: Vec<SeriesId> = pictures.map(|s| s.id).collect();
         let Some(at) = from.and_then(|f| list.iter().position(|s| *s == f)) else {
             return list.first().copied();
         };
@@ -197,6 +205,7 @@ mod tests {
             dims: [2, 2, 2],
             time_points: 1,
             displayable,
+            labels_of: None,
             warnings: vec!["w".into()],
         }
     }
@@ -274,6 +283,22 @@ mod tests {
         assert_eq!(l.take_catalog(r, with(3, 3), false), Arrival::Known, "told once");
         let r = l.begin(3);
         assert_eq!(l.take_catalog(r, with(3, 5), true), Arrival::Known, "who cancels knows why");
+    }
+
+    #[test]
+    fn a_segmentation_opens_what_it_belongs_to_and_not_itself() {
+        let labels = SeriesEntry { labels_of: Some(SeriesId(2)), ..entry(1, true) };
+        let mut l = Library::default();
+        let r = l.begin(2);
+        let both = catalog(vec![labels.clone(), entry(2, true)]);
+        assert_eq!(l.take_catalog(r, both.clone(), false), Arrival::Open(SeriesId(2)));
+        assert_eq!(l.neighbour(Some(SeriesId(2)), -1), Some(SeriesId(2)), "keys pass it over");
+        // Its images were there before.
+        let mut l = Library::default();
+        let r = l.begin(1);
+        l.take_catalog(r, catalog(vec![entry(2, true)]), false);
+        let r = l.begin(1);
+        assert_eq!(l.take_catalog(r, both, false), Arrival::Labels(SeriesId(2)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use leptos::prelude::*;
 use protocol::{SeriesEntry, SeriesId, StudyEntry};
 
 use crate::ctx::{Ctx, Dialog};
+use crate::segmentation;
 use crate::state::Action;
 use crate::ui::{Glyph, Icon, IconButton};
 use thumbnail::ThumbnailView;
@@ -81,6 +82,7 @@ fn SeriesRow(entry: SeriesEntry) -> impl IntoView {
     };
     let warnings = entry.warnings.len();
     let displayable = entry.displayable;
+    let labels_of = entry.labels_of;
     let percent = move || loaded.get().map(|(done, total)| 100.0 * f64::from(done) / f64::from(total.max(1)));
     view! {
         <li>
@@ -92,6 +94,7 @@ fn SeriesRow(entry: SeriesEntry) -> impl IntoView {
                 data-series=id.0.to_string()
                 aria-current=move || current.get().then_some("true")
                 prop:disabled=!displayable
+                title=labels_of.map(|_| "A segmentation: press to lay its labels over their images")
                 draggable=displayable.to_string()
                 on:dragstart=move |e| {
                     if let Some(t) = e.data_transfer() {
@@ -100,7 +103,10 @@ fn SeriesRow(entry: SeriesEntry) -> impl IntoView {
                     }
                 }
                 on:click=move |_| {
-                    ctx.show_series(id);
+                    match labels_of {
+                        Some(images) => segmentation::lay(ctx, images, id),
+                        None => ctx.show_series(id),
+                    }
                     if narrow() {
                         ctx.studies_open.set(false);
                     }
@@ -111,7 +117,11 @@ fn SeriesRow(entry: SeriesEntry) -> impl IntoView {
                     <span class="series-title">{title}</span>
                     <span class="series-size">
                         <span class="tag">{entry.modality.clone()}</span>
-                        {if displayable { size } else { "no picture".to_owned() }}
+                        {match (labels_of, displayable) {
+                            (Some(_), _) => "labels".to_owned(),
+                            (None, true) => size,
+                            (None, false) => "no picture".to_owned(),
+                        }}
                     </span>
                     <Show when=move || { warnings > 0 }>
                         <span class="series-warn"><Icon glyph=Glyph::Warning />{warnings}<span class="visually-hidden">" warnings"</span></span>

@@ -4,7 +4,7 @@ use imaging::dicom::looks_like_dicom;
 use imaging::limits::Limits;
 use imaging::{Catalog, Source, Volume, read_study};
 use protocol::segmentation::Format;
-use segmentation::dicom::{self, Kind, Moment, SourceSeries};
+use segmentation::dicom::{self, Kind, Moment, SegError, SourceSeries};
 use segmentation::{csv, nifti};
 
 use super::{Labelling, Maker};
@@ -25,12 +25,21 @@ impl Labelling {
         let mut head = [0; 132];
         let known = file.read_at(0, &mut head).map_err(|e| e.to_string())?;
         if looks_like_dicom(&head[..known]) {
-            let read = dicom::read(file, &volume.grid, None).map_err(|e| e.to_string())?;
-            return Ok(Self::of(read.labels, "a DICOM Segmentation".into(), Maker::Hand, read.warnings));
+            return Self::of_segmentation(volume, file, None).map_err(|e| e.to_string());
         }
         let map = alone(file.clone())?;
         let read = nifti::from_volume(&map, &volume.grid).map_err(|e| e.to_string())?;
         Ok(Self::of(read.labels, "a NIfTI label map".into(), Maker::Hand, read.warnings))
+    }
+
+    /// A DICOM Segmentation, laid on the image's grid; `frame_of_reference` is the image's, where it is known.
+    pub fn of_segmentation(
+        volume: &Volume,
+        file: &dyn Source,
+        frame_of_reference: Option<&str>,
+    ) -> Result<Self, SegError> {
+        let read = dicom::read(file, &volume.grid, frame_of_reference)?;
+        Ok(Self::of(read.labels, "a DICOM Segmentation".into(), Maker::Hand, read.warnings))
     }
 
     /// The label map as a file; `series` is where its image stands in the catalog.

@@ -25,12 +25,8 @@ impl Session {
             Ok(Some((query, Kept { name, mime, bytes }))) => {
                 link::send(&Event::File { query, name: name.into(), mime: mime.into(), bytes });
             }
-            Ok(None) => {
-                let outcome =
-                    Ok(self.find(series).and_then(|l| Some(l.labelling.as_ref()?.told(l.volume()))));
-                link::send(&Event::Segmentation(Told { series, outcome }));
-            }
-            Err(why) => link::send(&Event::Segmentation(Told { series, outcome: Err(why) })),
+            Ok(None) => self.tell_labels(series, None),
+            Err(why) => link::send(&Event::Segmentation(Told { series, outcome: Err(why), notice: None })),
         }
     }
 
@@ -48,10 +44,14 @@ impl Session {
             return Ok(None);
         }
         let at = self.position_complete(series)?;
+        if let Ask::Lay { segmentation } = ask {
+            self.stale = true;
+            return self.lay(at, segmentation).map(|()| None);
+        }
         let loaded = &mut self.loaded[at];
         let volume = loaded.origin.volume();
         match ask {
-            Ask::Close => {}
+            Ask::Close | Ask::Lay { .. } => {}
             Ask::Begin => {
                 if loaded.labelling.is_none() {
                     loaded.labelling = Some(Labelling::empty(volume)?);

@@ -131,15 +131,18 @@ impl Session {
 
     /// Makes room for a series and tells the page; its slices arrive one by one.
     pub(super) fn begin(&mut self, series: SeriesId) {
-        let (Some(catalog), Some(index)) = (&self.catalog, self.index_of(series)) else { return };
+        let Some(index) = self.index_of(series) else { return };
         // The volume of a series that nobody looks at any more makes room, and what was computed from it with it.
         let seen = self.roots_on_screen();
+        self.put_labels_aside(&seen);
+        let Some(catalog) = &self.catalog else { return };
         self.loaded.retain(|l| seen.contains(&l.root()));
         self.flow.keep(&seen);
         match catalog.loader(index) {
             Ok(loader) => {
                 let total = loader.total() as u32;
                 self.begun += 1;
+                let labelling = self.laying.take_back(series);
                 self.loaded.push(Loaded {
                     series,
                     epoch: self.begun,
@@ -148,7 +151,7 @@ impl Session {
                     total,
                     placed: Vec::new(),
                     marks: None,
-                    labelling: None,
+                    labelling,
                     told_ms: 0.0,
                     asked_for: false,
                 });
@@ -213,7 +216,9 @@ impl Session {
                 self.unpictured_alone.swap_remove(waiting);
                 picture::send(loaded.series, picture::of(loaded));
             }
+            let series = loaded.series;
             self.announce(at);
+            self.lay_over(series);
         }
         true
     }

@@ -97,6 +97,8 @@ impl Session {
             Some(earlier) => catalog.heirs(earlier),
             None => vec![Heir::New; catalog.series.len()],
         };
+        self.laying.find(&catalog);
+        let (over_others, unlisted) = self.laying.rows();
         let before = std::mem::take(&mut self.ids);
         let (mut same, mut changed, mut first_new) = (Vec::new(), Vec::new(), None);
         for (index, heir) in heirs.into_iter().enumerate() {
@@ -116,25 +118,37 @@ impl Session {
                 changed.push(id);
             }
             if catalog.series[index].displayable {
-                if heir == Heir::New {
+                if heir == Heir::New && !over_others.contains(&index) {
                     first_new = first_new.or(Some(id));
                 }
                 self.unpictured.retain(|waiting| *waiting != id);
-                self.unpictured.push_back(id);
+                if !unlisted.contains(&index) {
+                    self.unpictured.push_back(id);
+                }
             }
         }
         self.unpictured_alone.retain(|id| same.contains(id));
         self.scores.keep(&same);
         self.flow.keep(&same);
+        self.laying.keep(&same);
         if let Some(Canvas::Gpu(canvas)) = &mut self.canvas {
             canvas.scoring.keep(&same);
         }
         let on_screen = |id: &SeriesId| self.scene.panels.iter().any(|p| p.series == *id);
         let open: Vec<_> = changed.into_iter().filter(on_screen).collect();
+        let lost = self.loaded.iter().filter(|l| !same.contains(&l.root()) && l.labelling.is_some());
+        let lost: Vec<SeriesId> = lost.map(|l| l.series).collect();
         self.loaded.retain(|l| same.contains(&l.root()));
         self.catalog = Some(catalog);
         self.answered = (reading.request, cancelled);
         self.tell_catalog();
+        for series in lost {
+            let notice = "The series has got more slices. Its labels were of those before and are gone.";
+            self.tell_labels(series, Some(notice.into()));
+        }
+        self.tell_orphans();
+        let complete = self.loaded.iter().filter(|l| l.complete()).map(|l| l.series);
+        complete.collect::<Vec<_>>().into_iter().for_each(|series| self.lay_over(series));
         // What is on the screen and has got more files is loaded again, under the same id. Of what is new, the page
         // asks for the first series; its memory is prepared while the page still writes the list.
         open.into_iter().chain(first_new).for_each(|id| self.begin(id));
@@ -144,6 +158,6 @@ impl Session {
     pub(super) fn tell_catalog(&self) {
         let Some(catalog) = &self.catalog else { return };
         let (request, cancelled) = self.answered;
-        link::send(&Event::Catalog { request, catalog: summary::catalog(catalog, &self.ids), cancelled });
+        link::send(&Event::Catalog { request, catalog: summary::catalog(catalog, &self.ids, self.laying.found()), cancelled });
     }
 }

@@ -36,6 +36,8 @@ pub struct InstanceHeader {
     pub frame_of_reference_uid: String,
     /// Texts for the study list and the corners of the picture.
     pub texts: Arc<Texts>,
+    /// Series Instance UIDs of Referenced Series Sequence (0008,1115): what a derived object belongs to.
+    pub refers_to: Vec<String>,
     /// (0008,0060)
     pub modality: String,
     /// (0020,0011)

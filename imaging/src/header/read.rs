@@ -33,6 +33,10 @@ pub fn read(object: &InMemDicomObject, pixels: Option<PixelLayout>, frame_count:
         sop_instance_uid: string(tags::SOP_INSTANCE_UID),
         sop_class_uid: string(tags::SOP_CLASS_UID),
         frame_of_reference_uid: string(tags::FRAME_OF_REFERENCE_UID),
+        refers_to: items(object, tags::REFERENCED_SERIES_SEQUENCE)
+            .iter()
+            .filter_map(|series| text(series, tags::SERIES_INSTANCE_UID))
+            .collect(),
         texts: Arc::new(read_texts(object)),
         series_number: integer(object, tags::SERIES_NUMBER),
         instance_number: integer(object, tags::INSTANCE_NUMBER),

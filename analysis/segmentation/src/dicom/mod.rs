@@ -3,6 +3,7 @@
 //! Both kinds are written, because archives know the first and the second is smaller by the number of
 //! segments; whatever is read ends on the grid of the image it is laid over.
 
+mod belonging;
 mod colour;
 mod elements;
 mod read;
@@ -13,6 +14,7 @@ use dicom_dictionary_std::uids;
 
 use crate::labels::LabelError;
 
+pub use belonging::{Segmentation, belonging};
 pub use read::{Read, is_segmentation, read};
 pub use source::{SourceFrame, SourceSeries};
 pub use write::{Kind, Maker, Moment, write};
