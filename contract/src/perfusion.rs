@@ -3,7 +3,11 @@
 //! A session holds decisions and no results: with the series it gives the same maps again. Every stage of the
 //! computation reads its own part, so a change tells which stages are stale.
 
+mod view;
+
 use serde::{Deserialize, Serialize};
+
+pub use view::{Colours, DrawnRegion, Map, Outline, Ranges, Slot, View};
 
 /// What the voxels of the series are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

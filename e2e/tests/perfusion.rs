@@ -254,6 +254,18 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
                   e.dispatchEvent(new Event('change', { bubbles: true }))";
     b.driver().run(choose, &[Bench::id("flow-method").into()]).unwrap();
     answered(&b, 2);
+    // So does what was set on the screen: a pinned curve, a range, the colours.
+    b.click("step-inputs").unwrap();
+    b.click("pick-pin").unwrap();
+    let middle = on_page(&b, "panel-tmip", [SIZE / 2, SIZE / 2, SLICES / 2]);
+    b.click_at(middle).unwrap();
+    b.click("step-maps").unwrap();
+    b.settle().unwrap();
+    let set = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+               e.dispatchEvent(new Event('change', { bubbles: true }))";
+    b.driver().run(set, &[Bench::id("bar-high").into(), json!("62.5")]).unwrap();
+    b.driver().run(set, &[Bench::id("flow-colours").into(), json!("Viridis")]).unwrap();
+    b.settle().unwrap();
     let report: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
     assert_eq!(report["session"]["method"], "ssvd");
     assert!(report["research_use"].as_str().unwrap().contains("Research use only"));
@@ -293,6 +305,13 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
     answered(&b, 2);
     let again: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
     assert_eq!(again["session"], report["session"]);
+    let ends = "return [...document.querySelectorAll('[data-testid=bar-high]')].map(e => e.value)";
+    assert_eq!(b.driver().run(ends, &[]).unwrap(), json!(["63", "10", "10", "10"]));
+    assert_eq!(b.count("curve-pin").unwrap(), 1);
+    let view = &again["view"];
+    assert_eq!(view, &report["view"]);
+    assert_eq!((&view["ranges"]["cbf_ml_per_100g_min"], &view["colours"]), (&json!([0.0, 62.5]), &json!("viridis")));
+    assert_eq!(view["pins_mm"].as_array().unwrap().len(), 1);
     b.expect_calm().unwrap();
 }
 

@@ -215,8 +215,8 @@ impl Session {
                 let curves = self.flow_curves(series, &places);
                 link::send(&Event::PerfusionCurves { query, curves });
             }
-            Command::PerfusionExport { query, series, format, identification, places } => {
-                self.export_maps(query, series, format, &identification, &places);
+            Command::PerfusionExport { query, series, format, identification, places, view } => {
+                self.export_maps(query, series, format, &identification, &places, *view);
             }
             Command::Capture { query } => {
                 let Some(canvas) = &mut self.canvas else { return };

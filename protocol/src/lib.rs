@@ -97,6 +97,8 @@ pub enum Command {
         identification: Vec<String>,
         /// Points and regions whose curves belong to the table of curves, with their names.
         places: Vec<(String, perfusion::Place)>,
+        /// What the reader set on the screen: saved with the report, and the colours of its pictures.
+        view: Box<contract::perfusion::View>,
     },
     /// A copy of one time point, for the inference worker.
     Hand { query: u32, series: SeriesId, time_index: u32 },

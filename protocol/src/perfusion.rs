@@ -4,96 +4,11 @@
 //! keeps what each stage came to. So another artery is the same message with another session, and the worker computes
 //! what that changes and nothing else. The maps themselves are series that the worker holds: see [`crate::Derived`].
 
+pub use contract::perfusion::{Map, Slot};
 use contract::perfusion::{Midline, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::SeriesId;
-
-/// What is computed of a dynamic series, voxel by voxel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Map {
-    Cbf,
-    Cbv,
-    Mtt,
-    Ttp,
-    Tmax,
-    /// The highest value over time (CT) or the deepest (DSC): where the vessels are.
-    Tmip,
-    /// The mean before the bolus.
-    Baseline,
-}
-
-impl Map {
-    /// In the order in which they are offered.
-    pub const ALL: [Self; 7] =
-        [Self::Cbf, Self::Cbv, Self::Mtt, Self::Ttp, Self::Tmax, Self::Tmip, Self::Baseline];
-    /// What four panels begin with.
-    pub const FIRST: [Self; 4] = [Self::Cbf, Self::Cbv, Self::Mtt, Self::Ttp];
-
-    /// As readers write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cbf => "CBF",
-            Self::Cbv => "CBV",
-            Self::Mtt => "MTT",
-            Self::Ttp => "TTP",
-            Self::Tmax => "Tmax",
-            Self::Tmip => "tMIP",
-            Self::Baseline => "Baseline",
-        }
-    }
-
-    /// In full.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Cbf => "Cerebral blood flow",
-            Self::Cbv => "Cerebral blood volume",
-            Self::Mtt => "Mean transit time",
-            Self::Ttp => "Time to peak",
-            Self::Tmax => "Time to maximum of the residue",
-            Self::Tmip => "Projection over time",
-            Self::Baseline => "Mean before the bolus",
-        }
-    }
-
-    /// Stable name for files and tests.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Cbf => "cbf",
-            Self::Cbv => "cbv",
-            Self::Mtt => "mtt",
-            Self::Ttp => "ttp",
-            Self::Tmax => "tmax",
-            Self::Tmip => "tmip",
-            Self::Baseline => "baseline",
-        }
-    }
-
-    /// The map of a slug.
-    pub fn parse(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|map| map.slug() == slug)
-    }
-
-    /// Empty where it is the series' own.
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::Cbf => "mL/100 g/min",
-            Self::Cbv => "mL/100 g",
-            Self::Mtt | Self::Ttp | Self::Tmax => "s",
-            Self::Tmip | Self::Baseline => "",
-        }
-    }
-
-    /// The range that is shown at first; `None`: the series' own window, in grey.
-    pub fn usual_range(self) -> Option<[f64; 2]> {
-        match self {
-            Self::Cbf => Some([0.0, 100.0]),
-            Self::Cbv | Self::Mtt | Self::Ttp | Self::Tmax => Some([0.0, 10.0]),
-            Self::Tmip | Self::Baseline => None,
-        }
-    }
-}
 
 /// Whether maps can be computed of a series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -285,17 +200,4 @@ pub enum Format {
     Json,
     /// One map.
     Nifti(Map),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_map_is_found_by_its_slug() {
-        for map in Map::ALL {
-            assert_eq!(Map::parse(map.slug()), Some(map));
-            assert_eq!(map.usual_range().is_some(), !map.unit().is_empty(), "{}", map.name());
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! What is where on the page; how a page is made is the business of the crate `pdf`. Failed checks come first.
 
+use contract::perfusion::View;
 use imaging::Volume;
 use pdf::{BODY, Font, MARGIN, PAGE, Pages, Picture, Samples};
 use scene::Colormap;
@@ -9,11 +10,34 @@ use scene::Colormap;
 use crate::maps::{Map, Maps};
 use crate::report::Report;
 
-/// Ranges of the maps, as the page has them: ml/100 g/min, ml/100 g, s, s, s.
-const RANGES: [(f32, f32); 5] = [(0.0, 100.0), (0.0, 10.0), (0.0, 10.0), (0.0, 10.0), (0.0, 10.0)];
+/// The colours and the range in which a map is painted: as the reader had them on the screen, else the usual ones.
+#[derive(Clone, Copy)]
+struct Look {
+    colours: Colormap,
+    range: [f32; 2],
+}
 
-fn colour(share: f32) -> [u8; 3] {
-    Colormap::Viridis.colour((share.clamp(0.0, 1.0) * 255.0).round() as u8)
+impl Look {
+    fn of(view: &View, map: Map) -> Self {
+        let usual = contract::perfusion::Map::parse(map.name()).and_then(|map| view.range(map));
+        let colours = Colormap::parse(view.colours.name()).unwrap_or(Colormap::Viridis);
+        Self { colours, range: usual.unwrap_or([0.0, 1.0]).map(|end| end as f32) }
+    }
+
+    /// Of a share of the range, 0 to 1.
+    fn level(self, share: f32) -> [u8; 3] {
+        self.colours.colour((share.clamp(0.0, 1.0) * 255.0).round() as u8)
+    }
+
+    fn colour(self, value: f32) -> [u8; 3] {
+        let [low, high] = self.range;
+        self.level((value - low) / (high - low))
+    }
+}
+
+/// An end of a range, with at most two digits behind the point.
+fn end(value: f32) -> String {
+    ((f64::from(value) * 100.0).round() / 100.0).to_string()
 }
 
 impl Report {
@@ -89,25 +113,29 @@ impl Report {
             let (a, b) = (columns as f32 * dx, rows as f32 * dy);
             (WIDE * a / a.max(b), WIDE * b / a.max(b))
         };
-        let scale = (0..64).flat_map(|i| colour(i as f32 / 63.0)).collect();
+        let usual = View::default();
+        let view = self.view.as_ref().unwrap_or(&usual);
+        let bar_look = Look::of(view, Map::Cbf);
+        let scale = (0..64).flat_map(|i| bar_look.level(i as f32 / 63.0)).collect();
         let bar = pages.add(Picture { columns: 64, rows: 1, samples: Samples::Rgb(scale) });
         let mut foot = 0.0;
         for (i, map) in Map::ALL.into_iter().enumerate() {
             if i % 3 == 0 {
                 foot = pages.leave(h + 34.0);
             }
-            let (low, high) = RANGES[i];
+            let look = Look::of(view, map);
             let mut rgb = vec![0u8; columns * rows * 3];
             for (v, value) in maps.voxels.iter().zip(maps.get(map)).filter(|(v, _)| slice_of(v) == slice) {
                 let at = *v as usize % (columns * rows) * 3;
-                rgb[at..at + 3].copy_from_slice(&colour((value - low) / (high - low)));
+                rgb[at..at + 3].copy_from_slice(&look.colour(*value));
             }
             let x = MARGIN + (i % 3) as f32 * (WIDE + 10.0);
             let picture = Picture { columns: columns as u32, rows: rows as u32, samples: Samples::Rgb(rgb) };
             let picture = pages.add(picture);
             pages.place(picture, [x, foot + 24.0], [w, h]);
             pages.place(bar, [x, foot + 14.0], [w * 0.5, 5.0]);
-            let caption = format!("{} {low:.0} to {high:.0} {}", map.name().to_uppercase(), map.unit());
+            let [low, high] = look.range.map(end);
+            let caption = format!("{} {low} to {high} {}", map.name().to_uppercase(), map.unit());
             pages.text(Font::Plain, BODY, [x, foot + 3.0], &caption);
         }
     }
@@ -168,5 +196,24 @@ impl Report {
                 or_none(v.hypoperfusion_intensity_ratio), v.reference_cbf, v.reference
             ),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::perfusion::Colours;
+
+    #[test]
+    fn pictures_have_the_readers_range_and_colours_else_the_usual_ones() {
+        let usual = Look::of(&View::default(), Map::Cbf);
+        assert_eq!((usual.colours, usual.range), (Colormap::Viridis, [0.0, 100.0]));
+        assert_eq!(usual.colour(50.0), Colormap::Viridis.colour(128));
+        let mut view = View { colours: Colours::Asist, ..View::default() };
+        view.ranges.cbf_ml_per_100g_min = Some([20.0, 62.5]);
+        let own = Look::of(&view, Map::Cbf);
+        assert_eq!((own.colour(62.5), own.colour(20.0)), ([255, 0, 0], [0, 0, 0]));
+        assert_eq!(own.range.map(end), ["20", "62.5"]);
+        assert_eq!(Look::of(&view, Map::Tmax).range, [0.0, 10.0]);
     }
 }

@@ -3,7 +3,7 @@
 //! One object that says what, how, from what and how trustworthy: the JSON of the command line, the page and the
 //! PDF are views of it.
 
-use contract::perfusion::{Midline, Session};
+use contract::perfusion::{Midline, Session, View};
 use serde::Serialize;
 
 use crate::analysis::{Analysis, Error, Stage};
@@ -121,6 +121,9 @@ pub struct Report {
     pub settings: Settings,
     /// As decided: with the series it gives the same maps again.
     pub session: Session,
+    /// What the reader set on the screen, where there was one: the colours of the pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<View>,
     /// Columns, rows, slices.
     pub dims: [u32; 3],
     /// mm
@@ -235,6 +238,7 @@ impl Report {
             software: Software { name: "Isocenter", version: env!("CARGO_PKG_VERSION") },
             settings,
             session,
+            view: None,
             dims: input.volume.grid.dims(),
             spacing_mm: input.volume.grid.spacing(),
             time_points: checked.time_points.clone(),

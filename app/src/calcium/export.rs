@@ -6,7 +6,7 @@ use protocol::Command;
 use protocol::calcium::{Format, Task};
 
 use crate::ctx::Ctx;
-use crate::export::{self, FileButton, PictureButton};
+use crate::export::{self, FileButton, PictureButton, Saved};
 use crate::state::Workspace;
 
 #[component]
@@ -57,8 +57,9 @@ pub fn Files() -> impl IntoView {
 
 /// Takes the decisions of a saved report.
 async fn reopen(ctx: Ctx, file: web_sys::File) {
-    let apply =
-        |w: &mut Workspace, session: Session| w.desk_mut().map(|d| d.decide(|s| *s = session)).is_some();
+    let apply = |w: &mut Workspace, saved: Saved<Session>| {
+        w.desk_mut().map(|d| d.decide(|s| *s = saved.session)).is_some()
+    };
     export::reopen(
         ctx,
         file,

@@ -10,4 +10,4 @@ mod session;
 pub use choose::FileButton;
 pub use download::keep;
 pub use picture::{PICTURE, PictureButton, save_picture};
-pub use session::{reopen, text_of};
+pub use session::{Saved, reopen, text_of};

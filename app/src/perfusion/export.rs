@@ -1,6 +1,6 @@
 //! Files out and in: maps as NIfTI, the report as PDF, curves as CSV, settings and results as JSON, which opens again.
 
-use contract::perfusion::Session;
+use contract::perfusion::{Session, View};
 use leptos::prelude::*;
 use protocol::Command;
 use protocol::perfusion::{Format, Map};
@@ -10,7 +10,7 @@ use web_sys::CanvasRenderingContext2d;
 use super::bar::plain;
 use super::findings::of_desk;
 use crate::ctx::Ctx;
-use crate::export::{self, FileButton, PictureButton, text_of};
+use crate::export::{self, FileButton, PictureButton, Saved, text_of};
 use crate::state::Workspace;
 use crate::state::perfusion::Slot;
 use crate::ui::typed_number;
@@ -23,11 +23,11 @@ pub fn Files() -> impl IntoView {
         let asked = ctx.workspace.with_untracked(|w| {
             let desk = w.flow()?;
             let lines = w.volume(desk.series).map(|v| v.corner_left.clone()).unwrap_or_default();
-            Some((desk.series, lines, w.named_places()))
+            Some((desk.series, lines, w.named_places(), Box::new(w.flow_view()?)))
         });
-        if let Some((series, lines, places)) = asked {
+        if let Some((series, lines, places, view)) = asked {
             let identification = if named.get_untracked() { lines } else { Vec::new() };
-            ctx.send(Command::PerfusionExport { query: 0, series, format, identification, places });
+            ctx.send(Command::PerfusionExport { query: 0, series, format, identification, places, view });
         }
     };
     let ready = of_desk(ctx, |d| d.findings.is_some() && !d.computing());
@@ -70,8 +70,14 @@ pub fn Files() -> impl IntoView {
 
 /// Takes the decisions of a saved report.
 async fn reopen(ctx: Ctx, file: web_sys::File) {
-    let apply =
-        |w: &mut Workspace, session: Session| w.flow_mut().map(|d| d.decide(|s| *s = session)).is_some();
+    let apply = |w: &mut Workspace, saved: Saved<Session, View>| {
+        let there = w.flow_mut().map(|d| d.decide(|s| *s = saved.session)).is_some();
+        // Reports of earlier versions and those of the command line have none.
+        if let (true, Some(view)) = (there, &saved.view) {
+            w.take_flow_view(view);
+        }
+        there
+    };
     export::reopen(
         ctx,
         file,

@@ -1,7 +1,8 @@
 //! Placing measurements: by pointer or by keys, one point after the other.
 //! Apart from the shapes themselves, which know nothing of panels, tools or undo.
 
-use scene::DVec3;
+use protocol::SeriesId;
+use scene::{DVec3, Plane};
 
 use super::measurement::{Measurement, MeasurementId, Shape};
 use super::workspace::{PanelId, Workspace};
@@ -18,6 +19,17 @@ impl Workspace {
     pub fn new_measurement(&mut self, id: PanelId, shape: Shape) -> Option<MeasurementId> {
         let panel = self.panel(id)?;
         let (series, plane, time_index) = (panel.series, panel.view.plane, panel.time_index);
+        Some(self.add_measurement(series, plane, time_index, shape))
+    }
+
+    /// Puts a measurement where no panel need be.
+    pub(super) fn add_measurement(
+        &mut self,
+        series: SeriesId,
+        plane: Plane,
+        time_index: u32,
+        shape: Shape,
+    ) -> MeasurementId {
         self.last_measurement += 1;
         let id = MeasurementId(self.last_measurement);
         self.measurements.checkpoint();
@@ -32,7 +44,7 @@ impl Workspace {
             message: None,
         });
         self.selected = Some(id);
-        Some(id)
+        id
     }
 
     pub fn measurement_mut(&mut self, id: MeasurementId) -> Option<&mut Measurement> {

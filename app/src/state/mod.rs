@@ -6,6 +6,7 @@ mod apply;
 pub mod calcium;
 pub mod cine;
 pub mod curves;
+mod flow_view;
 pub mod gesture;
 pub mod history;
 pub mod layout;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::perfusion::{Session, Source};
+pub use protocol::perfusion::Slot;
 use protocol::perfusion::{Findings, Map, Place, Step, Suggestion, Task};
 use protocol::{LabelSource, Overlay, OverlayStyle, SeriesId, VolumeInfo};
 use scene::{Colormap, DVec2, DVec3, Frame, Plane, Window};
@@ -55,39 +56,6 @@ impl Pick {
             Self::Vof => "Press on a large vein: the best curve within the radius becomes the output.",
             Self::Pin => "Press anywhere: the curve of that point stays in the plot.",
         }
-    }
-}
-
-/// What one of the four panels shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    Map(Map),
-    /// The series itself, at one time.
-    Frames,
-}
-
-impl Slot {
-    /// In the order of the list above a panel.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Map::ALL.into_iter().map(Self::Map).chain([Self::Frames])
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Map(map) => map.name(),
-            Self::Frames => "Frames",
-        }
-    }
-
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Map(map) => map.slug(),
-            Self::Frames => "frames",
-        }
-    }
-
-    pub fn parse(slug: &str) -> Option<Self> {
-        Self::all().find(|s| s.slug() == slug)
     }
 }
 
@@ -467,7 +435,7 @@ impl Workspace {
         self.recolour();
     }
 
-    fn recolour(&mut self) {
+    pub(super) fn recolour(&mut self) {
         let Some(desk) = self.flow().cloned() else { return };
         for id in self.panels.iter().map(|p| p.id).collect::<Vec<_>>() {
             let Some(slot @ Slot::Map(map)) = self.slot_of(id) else { continue };

@@ -4,6 +4,7 @@
 //! is not computed again; the maps that are on the screen stay there until newer ones are complete.
 
 use gpu_kernels::Labels;
+use contract::perfusion::View;
 use perfusion::{Analysis, Input, Motion, Report, Stage, Timings};
 use protocol::perfusion::{Curve, Format, Map, Place, Task};
 use protocol::{Backend, Event, SeriesId};
@@ -319,8 +320,9 @@ impl Session {
         format: Format,
         identification: &[String],
         places: &[(String, Place)],
+        view: View,
     ) {
-        match self.flow_file(series, format, identification, places) {
+        match self.flow_file(series, format, identification, places, view) {
             Ok((name, mime, bytes)) => {
                 link::send(&Event::File { query, name, mime: mime.into(), bytes });
             }
@@ -334,12 +336,14 @@ impl Session {
         format: Format,
         identification: &[String],
         places: &[(String, Place)],
+        view: View,
     ) -> Result<(String, &'static str, Vec<u8>), String> {
         let study = self.flow.study.as_ref().filter(|s| s.series == series).ok_or(NOTHING)?;
         let report = study.report.as_ref().ok_or(NOTHING)?;
         match format {
             Format::Json => {
-                let json = serde_json::to_vec_pretty(report).map_err(|e| e.to_string())?;
+                let report = Report { view: Some(view), ..report.clone() };
+                let json = serde_json::to_vec_pretty(&report).map_err(|e| e.to_string())?;
                 Ok(("perfusion.json".into(), "application/json", json))
             }
             Format::Csv => {
@@ -353,6 +357,7 @@ impl Session {
             Format::Pdf => {
                 let loaded = self.find(series).ok_or(GONE)?;
                 let maps = study.analysis.maps().map(|maps| (maps, loaded.volume()));
+                let report = Report { view: Some(view), ..report.clone() };
                 Ok(("perfusion.pdf".into(), "application/pdf", report.pdf(identification, maps)))
             }
             Format::Nifti(map) => {
