@@ -21,8 +21,9 @@ use crate::perfusion::GpuMapping;
 use crate::pixel_canvas::{Picture, PixelCanvas};
 use crate::session::Loaded;
 
-/// Time points kept on the GPU: a cine over a short dynamic series uploads each of them once.
-const COPIES: usize = 8;
+/// Memory for time points that no panel shows at the moment: a cine over 60 of 512 x 512 x 16 (503 MB) uploads each of
+/// them once and not in every round.
+const SPARE_BYTES: u64 = 512 << 20;
 
 struct Copy {
     series: SeriesId,
@@ -126,15 +127,14 @@ impl GpuCanvas {
             let at = match self.copies.iter().position(known) {
                 Some(at) => at,
                 None => {
-                    if self.copies.len() >= COPIES
-                        && let Some(oldest) = (0..self.copies.len()).min_by_key(|i| self.copies[*i].last_used)
-                    {
-                        self.copies.swap_remove(oldest);
+                    let (dims, format) = (volume.grid.dims(), VoxelFormat::of(&volume.voxels));
+                    self.make_room(SPARE_BYTES);
+                    let mut copy = GpuVolume::allocate(&self.gpu, dims, format).await;
+                    // Less memory than was hoped for: what can be had again makes room.
+                    if copy.is_err() && self.make_room(0) {
+                        copy = GpuVolume::allocate(&self.gpu, dims, format).await;
                     }
-                    let format = VoxelFormat::of(&volume.voxels);
-                    let copy = GpuVolume::allocate(&self.gpu, volume.grid.dims(), format)
-                        .await
-                        .map_err(|e| e.to_string())?;
+                    let copy = copy.map_err(|e| e.to_string())?;
                     self.copies.push(Copy {
                         series: panel.series,
                         epoch: series.epoch,
@@ -163,6 +163,22 @@ impl GpuCanvas {
             }
         }
         Ok(())
+    }
+
+    /// Gives the memory of copies back that this picture has not used, oldest first, until they fit. Whether there was
+    /// one.
+    fn make_room(&mut self, bytes: u64) -> bool {
+        let before = self.copies.len();
+        loop {
+            let spare = || (0..self.copies.len()).filter(|i| self.copies[*i].last_used < self.frame);
+            let held: u64 = spare().map(|i| self.copies[i].volume.byte_len()).sum();
+            match spare().min_by_key(|i| self.copies[*i].last_used) {
+                Some(oldest) if held > bytes => {
+                    self.copies.swap_remove(oldest);
+                }
+                _ => return self.copies.len() < before,
+            }
+        }
     }
 
     /// Draws a scene onto the canvas.

@@ -235,6 +235,14 @@ pub(crate) fn plan(dims: [u32; 3], limit: u32) -> Result<(Layout, [u32; 3]), Vol
     Ok((Layout::Wrapped { width_log2: log2, height_log2 }, [1 << log2, 1 << height_log2, depth as u32]))
 }
 
+impl Drop for GpuVolume {
+    fn drop(&mut self) {
+        // In a browser memory would wait for a garbage collector that does not see how much it is: a cine fills a
+        // device before it runs. What was submitted is finished first.
+        self.texture.destroy();
+    }
+}
+
 impl GpuVolume {
     /// Room for one time point. Nothing has arrived yet.
     pub async fn allocate(gpu: &Gpu, dims: [u32; 3], format: VoxelFormat) -> Result<Self, VolumeError> {
@@ -276,6 +284,11 @@ impl GpuVolume {
     /// What a voxel is.
     pub fn format(&self) -> VoxelFormat {
         self.format
+    }
+
+    /// Its voxels in GPU memory.
+    pub fn byte_len(&self) -> u64 {
+        self.dims.iter().map(|&n| u64::from(n)).product::<u64>() * u64::from(self.format.bytes())
     }
 
     /// Which slices have arrived.

@@ -1,4 +1,4 @@
-//! Times a 512 × 512 × 300 CT from the drop to the last slice in the real page; prints one JSON object.
+//! Times a 512 × 512 × 300 CT from the drop to the last slice in the real page, scores and cines; prints one JSON object.
 //!
 //! The clock is the page's own, started by the drop event, and stopped by what the engine says it has drawn:
 //! nothing of the driver's latency is in it. Figures only; the tests hold the limits that must not be missed.
@@ -95,6 +95,47 @@ fn calcium(query: &str) -> Result<Value, Error> {
     }))
 }
 
+/// Pictures per second while the perfusion sample plays through time at 60 a second, with its frames in so many of the
+/// four panels (the others show maps); two rounds of warming up, then four seconds.
+fn cine(query: &str, webgpu: bool, panels: usize) -> Result<Value, Error> {
+    let b = Bench::start(Options { proxy: false, webgpu, ..Options::default() })?;
+    let backend = b.open_ready(query)?;
+    b.click("sample-perfusion")?;
+    b.wait_for(
+        "the maps",
+        Duration::from_secs(120),
+        "(h => h && h.dataset.answers === '1' && h.dataset.computing === 'false')(document.querySelector('[data-testid=perfusion-headline]'))",
+    )?;
+    let change = "const e = document.querySelectorAll(arguments[0])[arguments[1]]; e.value = arguments[2]; \
+                  e.dispatchEvent(new Event('change', { bubbles: true }))";
+    for panel in 0..panels {
+        b.driver().run(change, &[json!("[data-testid=slot]"), json!(panel), json!("frames")])?;
+        b.settle()?;
+    }
+    b.driver().run(change, &[json!(".scrubber .fps input"), json!(0), json!("60")])?;
+    b.click("flow-play")?;
+    std::thread::sleep(Duration::from_secs(2));
+    let from = b.driver().run("return performance.now()", &[])?.as_f64().unwrap_or_default();
+    std::thread::sleep(Duration::from_secs(4));
+    let drawn: Vec<f64> = b.events("drawn")?.iter().filter_map(|e| e["at"].as_f64()).filter(|at| *at >= from).collect();
+    b.click("flow-play")?;
+    b.expect_calm()?;
+    let span_ms = drawn.last().unwrap_or(&from) - drawn.first().unwrap_or(&from);
+    let per_second = 1000.0 * (drawn.len().saturating_sub(1)) as f64 / span_ms.max(1.0);
+    Ok(json!({ "backend": backend, "panels_with_frames": panels, "pictures_per_second": per_second }))
+}
+
+fn cines() -> Vec<Value> {
+    let mut out = Vec::new();
+    for (query, webgpu) in [("?backend=webgpu", true), ("?backend=cpu", false)] {
+        for panels in [1, 4] {
+            let figures = cine(query, webgpu, panels);
+            out.push(figures.unwrap_or_else(|e| json!({ "backend": query, "failed": e.to_string() })));
+        }
+    }
+    out
+}
+
 fn measure() -> Result<Value, Error> {
     let spec = study::large_ct();
     let volume_bytes: u64 = spec.dims.iter().map(|n| u64::from(*n)).product::<u64>() * 2;
@@ -123,11 +164,17 @@ fn measure() -> Result<Value, Error> {
         "wasm_limit_bytes": volume_bytes * 3 / 2 + 100_000_000,
         "runs": figures,
         "calcium_512_cubed_1_percent": calcium,
+        "cine_over_time_60_asked": cines(),
     }))
 }
 
 fn main() -> ExitCode {
-    match measure() {
+    // `bench cine`: that alone.
+    let measured = match std::env::args().nth(1).as_deref() {
+        Some("cine") => Ok(json!(cines())),
+        _ => measure(),
+    };
+    match measured {
         Ok(value) => {
             println!("{value:#}");
             ExitCode::SUCCESS
