@@ -328,8 +328,10 @@ fn FactsSection() -> impl IntoView {
             let v = w.active_volume()?;
             let [columns, rows, slices] = v.grid.dims();
             let s = v.grid.spacing();
+            // Micrometres are enough, and zeros that say nothing would break the line.
+            let [x, y, z] = s.map(|mm| (mm * 1000.0).round() / 1000.0);
             let spacing = match v.grid.length_unit {
-                scene::LengthUnit::Millimetre => format!("{:.3} × {:.3} × {:.3} mm", s[0], s[1], s[2]),
+                scene::LengthUnit::Millimetre => format!("{x} × {y} × {z} mm"),
                 scene::LengthUnit::Pixel => "not in the file".to_owned(),
             };
             let whole = w.active_panel().map(|p| p.series);
