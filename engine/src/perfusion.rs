@@ -76,10 +76,8 @@ fn computed_on(backend: &str) -> String {
 pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     let input = Input::new(series, volume, &[]);
     let mut session = Session::default();
-    let echo_time_ms = series.acquisition.echo_time_ms.clone();
-    if series.modality == "MR" {
-        session.take_echo_time(&echo_time_ms);
-    }
+    let echo_time_ms = perfusion::echo_time_ms(series).to_vec();
+    session.take_echo_time(&echo_time_ms);
     let kind = match perfusion::check(&input, &session) {
         Ok(checked) => checked.kind,
         // An echo time is something that the reader can give.

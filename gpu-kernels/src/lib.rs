@@ -32,7 +32,7 @@ pub use compute::{Budget, ComputeError};
 pub use gpu::{BackendKind, Gpu, GpuError};
 pub use labels::{Labels, LabelsError};
 pub use readback::{ReadbackError, read_rgba8};
-pub use self_check::{CheckRow, check_kernel, self_check};
+pub use self_check::{CheckRow, check_kernel, first_failure, self_check};
 #[cfg(target_arch = "wasm32")]
 pub use surface::{CanvasSurface, Frame, SurfaceError, expect_webgl2_hardware};
 pub use volume::{ArrivedSlices, GpuVolume, VolumeError, VoxelFormat};

@@ -2,6 +2,7 @@
 //!
 //! Drivers and browsers miscompile; a kernel that differs from its twin here must not be used here.
 
+use crate::compute::ComputeError;
 use crate::gpu::Gpu;
 use crate::kernels::{ALL, Extent, Kernel, Outcome};
 
@@ -66,6 +67,20 @@ pub async fn self_check(gpu: &Gpu) -> Vec<CheckRow> {
         rows.extend(check_kernel(gpu, kernel).await);
     }
     rows
+}
+
+/// Runs the small known answers of the kernels with these names; the first row that failed, if one did. An error where
+/// this device cannot compute at all.
+pub async fn first_failure(gpu: &Gpu, names: &[&str]) -> Result<Option<CheckRow>, ComputeError> {
+    if !gpu.can_compute() {
+        return Err(ComputeError::NoCompute);
+    }
+    for kernel in ALL.iter().filter(|k| names.contains(&k.name)) {
+        if let Some(failed) = check_kernel(gpu, kernel).await.into_iter().find(|row| !row.passed) {
+            return Ok(Some(failed));
+        }
+    }
+    Ok(None)
 }
 
 /// One kernel of the registry, so that a caller can do something else between two of them.

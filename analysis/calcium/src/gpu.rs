@@ -4,8 +4,8 @@
 //! rule is written twice. Whatever goes wrong is an [`Error`]; the caller then scores on the CPU and says so.
 
 use contract::calcium::{Edit, Region};
-use gpu_kernels::kernels::{self, candidates, components, measures};
-use gpu_kernels::{Budget, ComputeError, Gpu, GpuVolume, VolumeError, VoxelFormat, check_kernel};
+use gpu_kernels::kernels::{candidates, components, measures};
+use gpu_kernels::{Budget, ComputeError, Gpu, GpuVolume, VolumeError, VoxelFormat, first_failure};
 use imaging::Volume;
 use scene::Grid;
 
@@ -52,17 +52,10 @@ const KERNELS: [&str; 3] = ["candidates", "components", "measures"];
 
 /// Runs the small known answers of the three kernels on this GPU.
 pub async fn self_check(gpu: &Gpu) -> Result<(), Error> {
-    for kernel in kernels::ALL.iter().filter(|k| KERNELS.contains(&k.name)) {
-        if !gpu.can_compute() {
-            return Err(ComputeError::NoCompute.into());
-        }
-        for row in check_kernel(gpu, kernel).await {
-            if !row.passed {
-                return Err(Error::SelfCheck { kernel: row.kernel, detail: row.detail });
-            }
-        }
+    match first_failure(gpu, &KERNELS).await? {
+        Some(row) => Err(Error::SelfCheck { kernel: row.kernel, detail: row.detail }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The first time point of a volume, for [`Scorer::collect`], where no screen holds it already.

@@ -5,8 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gpu_kernels::kernels::{self, deconvolve};
-use gpu_kernels::{Budget, ComputeError, Gpu, check_kernel};
+use gpu_kernels::kernels::deconvolve;
+use gpu_kernels::{Budget, ComputeError, Gpu, first_failure};
 
 use crate::curves::LANES;
 use crate::deconvolve::{Factor, Found, Linear, lag};
@@ -45,17 +45,10 @@ const SLAB: usize = 1 << 17;
 
 /// Runs the small known answers of the kernels on this GPU.
 pub async fn self_check(gpu: &Gpu) -> Result<(), Error> {
-    if !gpu.can_compute() {
-        return Err(ComputeError::NoCompute.into());
+    match first_failure(gpu, &KERNELS).await? {
+        Some(row) => Err(Error::SelfCheck { kernel: row.kernel, detail: row.detail }),
+        None => Ok(()),
     }
-    for kernel in kernels::ALL.iter().filter(|k| KERNELS.contains(&k.name)) {
-        for row in check_kernel(gpu, kernel).await {
-            if !row.passed {
-                return Err(Error::SelfCheck { kernel: row.kernel, detail: row.detail });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Tells one state of curves or factor from every other, whoever made it.

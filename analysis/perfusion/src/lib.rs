@@ -47,7 +47,7 @@ pub use prepare::Prepared;
 pub use quality::Check;
 pub use regions::{Class, RcbfVolume, RegionReport, TmaxVolume, regions};
 pub use report::{CurveReport, RESEARCH_USE, Report, Software, Timings};
-pub use series::{Checked, Input, Kind, Refusal, TimePoint, check};
+pub use series::{Checked, Input, Kind, Refusal, TimePoint, check, echo_time_ms};
 pub use timeline::{LEAST_FRAMES, TimeError, Timeline};
 pub use vessels::{Vessel, VesselError, Vessels};
 

@@ -32,6 +32,11 @@ impl<'a> Input<'a> {
     }
 }
 
+/// The echo times of a series' header, ms, for [`Session::take_echo_time`]: only MR has one, whatever else a file says.
+pub fn echo_time_ms(series: &Series) -> &[f64] {
+    if series.modality == "MR" { &series.acquisition.echo_time_ms } else { &[] }
+}
+
 /// Why a series is not computed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {

@@ -49,10 +49,7 @@ pub fn load(args: &Args) -> Result<Loaded, Error> {
         refused: catalog.ledger.refused().count(),
     };
     let other_stacks = series.stack.1.saturating_sub(1);
-    let echo_time_ms = match series.modality.as_str() {
-        "MR" => series.acquisition.echo_time_ms.clone(),
-        _ => Vec::new(),
-    };
+    let echo_time_ms = ::perfusion::echo_time_ms(series).to_vec();
     Ok(Loaded { volume, modality: series.modality.clone(), warnings, echo_time_ms, line, other_stacks })
 }
 
