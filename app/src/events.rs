@@ -10,10 +10,10 @@ use wasm_bindgen::JsValue;
 use crate::ctx::Ctx;
 use crate::models;
 use crate::segmentation;
+use crate::state::Workspace;
 use crate::state::calcium::Desk;
 use crate::state::library::{Arrival, Thumbnail};
 use crate::state::measurement;
-use crate::state::Workspace;
 use crate::state::queries::Target;
 use crate::{calcium, export, perfusion};
 
@@ -37,10 +37,8 @@ pub fn take(ctx: Ctx, event: Event, data: &JsValue) {
                     .workspace
                     .with_untracked(|w| w.panels.iter().map(|p| w.root(p.series)).collect::<Vec<_>>());
                 let gone = on_screen.iter().any(|id| l.series().all(|s| s.id != *id));
-                gone.then(|| {
-                    l.series().find(|s| s.displayable && s.labels_of.is_none()).map(|s| s.id)
-                })
-                .flatten()
+                gone.then(|| l.series().find(|s| s.displayable && s.labels_of.is_none()).map(|s| s.id))
+                    .flatten()
             });
             match (arrival, gone) {
                 (Some(Arrival::Open(series)), _) | (_, Some(series)) => ctx.show_series(series),

@@ -215,7 +215,8 @@ fn labels_of_a_dicom_series_are_kept_as_dicom_and_opened_again_equal() {
     b.expect_calm().unwrap();
 
     // Dropped after its series it lies over it by itself; one that is dropped onto labels replaces nothing.
-    let entry = "[...document.querySelectorAll('[data-testid=series-row]')].filter(e => e.innerText.includes('SEG'))";
+    let entry =
+        "[...document.querySelectorAll('[data-testid=series-row]')].filter(e => e.innerText.includes('SEG'))";
     let told = |what: &str, words: &str| {
         let script = format!("document.body.innerText.includes({})", json!(words));
         b.wait_for(what, Duration::from_secs(20), &script).unwrap();

@@ -310,7 +310,10 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
     assert_eq!(b.count("curve-pin").unwrap(), 1);
     let view = &again["view"];
     assert_eq!(view, &report["view"]);
-    assert_eq!((&view["ranges"]["cbf_ml_per_100g_min"], &view["colours"]), (&json!([0.0, 62.5]), &json!("viridis")));
+    assert_eq!(
+        (&view["ranges"]["cbf_ml_per_100g_min"], &view["colours"]),
+        (&json!([0.0, 62.5]), &json!("viridis"))
+    );
     assert_eq!(view["pins_mm"].as_array().unwrap().len(), 1);
     b.expect_calm().unwrap();
 }

@@ -144,7 +144,9 @@ impl TryFrom<String> for Slot {
     type Error = String;
 
     fn try_from(slug: String) -> Result<Self, String> {
-        Self::parse(&slug).ok_or_else(|| format!("no panel shows {slug:?}: take cbf, cbv, mtt, ttp, tmax, tmip, baseline or frames"))
+        Self::parse(&slug).ok_or_else(|| {
+            format!("no panel shows {slug:?}: take cbf, cbv, mtt, ttp, tmax, tmip, baseline or frames")
+        })
     }
 }
 
@@ -318,8 +320,7 @@ mod tests {
     #[test]
     fn an_empty_range_is_the_usual_one() {
         for bad in [[5.0, 5.0], [6.0, 1.0], [f64::NAN, 1.0], [0.0, f64::INFINITY]] {
-            let view =
-                View { ranges: Ranges { mtt_s: Some(bad), ..Ranges::default() }, ..View::default() };
+            let view = View { ranges: Ranges { mtt_s: Some(bad), ..Ranges::default() }, ..View::default() };
             assert_eq!(view.range(Map::Mtt), Some([0.0, 10.0]), "{bad:?}");
         }
     }

@@ -117,7 +117,8 @@ fn cine(query: &str, webgpu: bool, panels: usize) -> Result<Value, Error> {
     std::thread::sleep(Duration::from_secs(2));
     let from = b.driver().run("return performance.now()", &[])?.as_f64().unwrap_or_default();
     std::thread::sleep(Duration::from_secs(4));
-    let drawn: Vec<f64> = b.events("drawn")?.iter().filter_map(|e| e["at"].as_f64()).filter(|at| *at >= from).collect();
+    let drawn: Vec<f64> =
+        b.events("drawn")?.iter().filter_map(|e| e["at"].as_f64()).filter(|at| *at >= from).collect();
     b.click("flow-play")?;
     b.expect_calm()?;
     let span_ms = drawn.last().unwrap_or(&from) - drawn.first().unwrap_or(&from);

@@ -106,7 +106,10 @@ impl Session {
                 // Another stack of the series has it.
                 Err(SegError::Elsewhere) if !only => {}
                 Err(why) => {
-                    link::problem(&format!("A segmentation of {} was not laid over it: {why}", self.called(index)));
+                    link::problem(&format!(
+                        "A segmentation of {} was not laid over it: {why}",
+                        self.called(index)
+                    ));
                 }
                 Ok(labelling) => {
                     let labels = match labelling.label_count() {

@@ -3,8 +3,8 @@
 //! One study is kept with all its stages. A newer question takes the place of an older one at once, and what both need
 //! is not computed again; the maps that are on the screen stay there until newer ones are complete.
 
-use gpu_kernels::Labels;
 use contract::perfusion::View;
+use gpu_kernels::Labels;
 use perfusion::{Analysis, Input, Motion, Report, Stage, Timings};
 use protocol::perfusion::{Curve, Format, Map, Place, Task};
 use protocol::{Backend, Event, SeriesId};

@@ -158,6 +158,10 @@ impl Session {
     pub(super) fn tell_catalog(&self) {
         let Some(catalog) = &self.catalog else { return };
         let (request, cancelled) = self.answered;
-        link::send(&Event::Catalog { request, catalog: summary::catalog(catalog, &self.ids, self.laying.found()), cancelled });
+        link::send(&Event::Catalog {
+            request,
+            catalog: summary::catalog(catalog, &self.ids, self.laying.found()),
+            cancelled,
+        });
     }
 }
