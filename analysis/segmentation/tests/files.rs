@@ -21,8 +21,18 @@ fn moment() -> Moment {
     Moment { date: "20260102".into(), time: "030405".into() }
 }
 
+const ROW: DVec3 = DVec3::new(0.8, 0.6, 0.0);
+const COLUMN: DVec3 = DVec3::new(-0.48, 0.64, 0.6);
+
 /// An oblique CT of 13 x 11 pixels and 7 slices with uneven spacings.
 fn study() -> Catalog<Buffer> {
+    let normal = ROW.cross(COLUMN);
+    let place = |z: i32| DVec3::new(-12.0, 33.0, 7.0) + normal * (2.5 * f64::from(z));
+    read_study((0..7).map(|z| slice(z, place(z), [ROW, COLUMN])).collect(), &Limits::default())
+}
+
+/// An image of that series.
+fn slice(z: i32, position: DVec3, [row, column]: [DVec3; 2]) -> Buffer {
     let text = |s: &str| s.to_owned();
     let study = StudyInfo {
         key: text("seg"),
@@ -45,25 +55,19 @@ fn study() -> Catalog<Buffer> {
         intercept: 0.0,
         windows: vec![],
     };
-    let (row, column) = (DVec3::new(0.8, 0.6, 0.0), DVec3::new(-0.48, 0.64, 0.6));
-    let normal = row.cross(column);
-    let files = (0..7).map(|z| {
-        let position = DVec3::new(-12.0, 33.0, 7.0) + normal * (2.5 * f64::from(z));
-        let image = Image {
-            number: z + 1,
-            columns: 13,
-            rows: 11,
-            pixel_mm: [0.75, 1.25],
-            thickness_mm: 2.5,
-            increment_mm: 2.5,
-            position_mm: position.to_array(),
-            orientation: [row.x, row.y, row.z, column.x, column.y, column.z],
-            time: None,
-            pixels: (0..143).map(|at| (at + 7 * z) as u16).collect(),
-        };
-        buffer(&format!("{z}.dcm"), phantom::file::write(&study, &series, &image).expect("writes"))
-    });
-    read_study(files.collect(), &Limits::default())
+    let image = Image {
+        number: z + 1,
+        columns: 13,
+        rows: 11,
+        pixel_mm: [0.75, 1.25],
+        thickness_mm: 2.5,
+        increment_mm: 2.5,
+        position_mm: position.to_array(),
+        orientation: [row.x, row.y, row.z, column.x, column.y, column.z],
+        time: None,
+        pixels: (0..143).map(|at| (at + 7 * z) as u16).collect(),
+    };
+    buffer(&format!("{z}.dcm"), phantom::file::write(&study, &series, &image).expect("writes"))
 }
 
 fn pattern(grid: &Grid) -> LabelVolume {
@@ -292,12 +296,30 @@ fn a_segmentation_among_the_files_finds_its_series() {
         assert_eq!(seg.onto, [image], "{kind:?}");
         assert!(!seg.rows.is_empty() && !seg.rows.contains(&image), "{kind:?}: {seg:?}");
 
+        // A localizer of the same series crosses its planes and does not count; without a reference the frame tells.
+        let mut all = files(&catalog);
+        all.push(slice(90, DVec3::ZERO, [ROW, ROW.cross(COLUMN)]));
+        all.push(buffer("seg.dcm", without_reference(&bytes)));
+        let mixed = read_study(all, &Limits::default());
+        let found = dicom::belonging(&mixed);
+        let onto: Vec<Vec<_>> =
+            found.iter().map(|s| s.onto.iter().map(|i| mixed.series[*i].dims).collect()).collect();
+        assert_eq!(onto, [vec![[13, 11, 7]]], "{kind:?}");
+
         // Without the series it belongs to nothing.
         let alone = read_study(vec![buffer("seg.dcm", bytes.clone())], &Limits::default());
         assert_eq!(dicom::belonging(&alone).iter().map(|s| s.onto.len()).collect::<Vec<_>>(), [0]);
     }
     // Images alone hold none.
     assert!(dicom::belonging(&catalog).is_empty());
+}
+
+fn without_reference(bytes: &[u8]) -> Vec<u8> {
+    let mut file = dicom_object::from_reader(bytes).expect("reads");
+    assert!(file.remove_element(dicom_core::Tag(0x0008, 0x1115)));
+    let mut out = Vec::new();
+    file.write_all(&mut out).expect("writes");
+    out
 }
 
 fn copy(item: &imaging::Item<Buffer>) -> Buffer {
