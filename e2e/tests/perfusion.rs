@@ -254,18 +254,6 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
                   e.dispatchEvent(new Event('change', { bubbles: true }))";
     b.driver().run(choose, &[Bench::id("flow-method").into()]).unwrap();
     answered(&b, 2);
-    // So does what was set on the screen: a pinned curve, a range, the colours.
-    b.click("step-inputs").unwrap();
-    b.click("pick-pin").unwrap();
-    let middle = on_page(&b, "panel-tmip", [SIZE / 2, SIZE / 2, SLICES / 2]);
-    b.click_at(middle).unwrap();
-    b.click("step-maps").unwrap();
-    b.settle().unwrap();
-    let set = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
-               e.dispatchEvent(new Event('change', { bubbles: true }))";
-    b.driver().run(set, &[Bench::id("bar-high").into(), json!("62.5")]).unwrap();
-    b.driver().run(set, &[Bench::id("flow-colours").into(), json!("Viridis")]).unwrap();
-    b.settle().unwrap();
     let report: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
     assert_eq!(report["session"]["method"], "ssvd");
     assert!(report["research_use"].as_str().unwrap().contains("Research use only"));
@@ -297,6 +285,30 @@ fn the_sample_gives_its_truth_on_the_cpu_and_its_files_are_the_command_lines() {
     assert_eq!(rows, report["aif"]["times_s"].as_array().unwrap().len());
     let png = kept(&b, "picture-png", "isocenter.png");
     assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000, "{} bytes", png.len());
+
+    b.expect_calm().unwrap();
+}
+
+#[test]
+fn a_report_opens_again_with_its_decisions_and_what_was_on_the_screen() {
+    let b = Bench::start(Options::default()).unwrap();
+    open_sample(&b, "cpu");
+    b.click("step-method").unwrap();
+    let set = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+               e.dispatchEvent(new Event('change', { bubbles: true }))";
+    b.driver().run(set, &[Bench::id("flow-method").into(), json!("ssvd")]).unwrap();
+    answered(&b, 2);
+    // A pinned curve, a range, the colours.
+    b.click("step-inputs").unwrap();
+    b.click("pick-pin").unwrap();
+    let middle = on_page(&b, "panel-tmip", [SIZE / 2, SIZE / 2, SLICES / 2]);
+    b.click_at(middle).unwrap();
+    b.click("step-maps").unwrap();
+    b.settle().unwrap();
+    b.driver().run(set, &[Bench::id("bar-high").into(), json!("62.5")]).unwrap();
+    b.driver().run(set, &[Bench::id("flow-colours").into(), json!("Viridis")]).unwrap();
+    b.settle().unwrap();
+    let report: Value = serde_json::from_slice(&kept(&b, "perfusion-json", "perfusion.json")).unwrap();
 
     // The report is opened again on a fresh page.
     open_sample(&b, "cpu");
