@@ -171,7 +171,8 @@ fn pick(b: &Bench, [x, y]: [f64; 2], radius_mm: f64) {
 }
 
 /// Means over a region against what the phantom was made with. Volume is an integral and has no bias; flow is a peak,
-/// which truncated singular values flatten and the noise of 2.5 HU raises where it is low (Wu 2003).
+/// of which truncated singular values leave 0.64 at a transit time of 4 s (docs/perfusion.md), and smoothing mixes the
+/// edge of a nucleus with the white matter around it.
 fn is_the_truth(b: &Bench) {
     let (cbv, cbf) = (means(&map(b, "cbv")), means(&map(b, "cbf")));
     for name in ["white_matter", "grey_matter", "deep_grey_matter", "penumbra_white", "core"] {
@@ -181,7 +182,7 @@ fn is_the_truth(b: &Bench) {
     }
     let deep = truth::REGIONS.iter().find(|r| r.name == "deep_grey_matter").unwrap();
     let share = cbf["deep_grey_matter"] / deep.cbf;
-    assert!((0.7..=1.2).contains(&share), "CBF {} for {}", cbf["deep_grey_matter"], deep.cbf);
+    assert!((0.55..=0.75).contains(&share), "CBF {} for {}", cbf["deep_grey_matter"], deep.cbf);
     assert!(cbf["core"] < cbf["white_matter"] && cbf["white_matter"] < cbf["grey_matter"], "{cbf:?}");
     for outside in ["air", "skull", "scalp"] {
         assert!(!cbf.contains_key(outside) && !cbv.contains_key(outside), "{outside} is outside of the mask");
