@@ -69,7 +69,7 @@ fn the_gpu_and_the_cpu_of_the_browser_agree() {
         }
         println!("method {i}: {apart} of {compared} voxels apart");
         // Two peaks, or a rung, may be equal to rounding.
-        assert!(compared > 20_000 && apart * 1000 <= compared, "method {i}: {apart} of {compared}");
+        assert!(compared > 10_000 && apart * 1000 <= compared, "method {i}: {apart} of {compared}");
     }
 }
 
