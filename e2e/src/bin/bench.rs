@@ -106,6 +106,14 @@ fn cine(query: &str, webgpu: bool, panels: usize) -> Result<Value, Error> {
         Duration::from_secs(120),
         "(h => h && h.dataset.answers === '1' && h.dataset.computing === 'false')(document.querySelector('[data-testid=perfusion-headline]'))",
     )?;
+    if webgpu {
+        // The kernels are checked once after the start, which on a software adapter takes seconds from the pictures.
+        b.wait_for(
+            "the self-check",
+            Duration::from_secs(120),
+            "window.__e2e.events.some(e => e.type === 'self_check' && e.done)",
+        )?;
+    }
     let change = "const e = document.querySelectorAll(arguments[0])[arguments[1]]; e.value = arguments[2]; \
                   e.dispatchEvent(new Event('change', { bubbles: true }))";
     for panel in 0..panels {
