@@ -399,3 +399,71 @@ fn a_region_in_the_core_is_compared_with_the_healthy_side() {
     assert_eq!(side("cbv", "mirror"), there);
     b.expect_calm().unwrap();
 }
+
+/// T2*-weighted signal of 40 frames as NIfTI, which names neither its meaning nor its echo time, here nor its time step.
+fn unsaid() -> Vec<u8> {
+    const DIMS: [i16; 4] = [24, 24, 2, 40];
+    let mut bytes = vec![0u8; 352];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, &348i32.to_le_bytes());
+    put(40, &4i16.to_le_bytes());
+    DIMS.iter().enumerate().for_each(|(i, n)| put(42 + 2 * i, &n.to_le_bytes()));
+    // int16; millimetres, and 0 s between frames; where voxels begin; slope; a name of the format.
+    put(70, &4i16.to_le_bytes());
+    put(72, &16i16.to_le_bytes());
+    [1.0f32, 2.0, 2.0, 5.0, 0.0].iter().enumerate().for_each(|(i, mm)| put(76 + 4 * i, &mm.to_le_bytes()));
+    put(108, &352f32.to_le_bytes());
+    put(112, &1f32.to_le_bytes());
+    put(123, &[10]);
+    put(344, b"n+1\0");
+    let [columns, rows, slices, frames] = DIMS.map(i32::from);
+    for t in 0..frames {
+        for i in 0..columns * rows * slices {
+            let (x, y) = (i % columns - 12, i / columns % rows - 12);
+            // Arteries in the middle, tissue around them with less and later, air outside; no two neighbours alike.
+            let concentration = match x * x + y * y {
+                r if r < 6 => truth::aif_hu(f64::from(t)) / truth::AIF_PEAK_HU,
+                r if r < 110 => truth::REGIONS[4].enhancement_hu(f64::from(t)) / 40.0,
+                _ => 0.0,
+            };
+            let inside = if x * x + y * y < 110 { 900.0 } else { 10.0 };
+            let signal = inside * (-1.6 * concentration).exp() + f64::from((i * 7 + t * 13) % 5);
+            bytes.extend((signal as i16).to_le_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn what_the_files_do_not_say_the_reader_can_say() {
+    let b = Bench::start(Options::default()).unwrap();
+    b.open_ready("?backend=cpu").unwrap();
+    let file = b.write_file("signal.nii", &unsaid()).unwrap();
+    b.open_study(&[file]).unwrap();
+    b.click("perfusion-open").unwrap();
+    let failure = |words: &str| {
+        let id = Bench::id("perfusion-failure");
+        let told = format!("document.querySelector('{id}')?.textContent.includes('{words}')");
+        b.wait_for(words, Duration::from_secs(20), &told).unwrap();
+    };
+    let set = |field: &str, value: &str| {
+        let change = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+                      e.dispatchEvent(new Event('change', { bubbles: true }))";
+        b.driver().run(change, &[Bench::id(field).into(), json!(value)]).unwrap();
+    };
+    // One thing after the other that is missing, each with its field.
+    failure("what the voxels mean is not known");
+    if !b.visible("flow-signal").unwrap() {
+        b.click("step-check").unwrap();
+    }
+    set("flow-signal", "dsc");
+    failure("without the echo time");
+    set("flow-te", "30");
+    failure("do not say when");
+    set("flow-dt", "1");
+    let id = Bench::id("perfusion-computed");
+    let done = format!("document.querySelector('{id}')?.textContent.includes('CPU in')");
+    b.wait_for("the maps", Duration::from_secs(40), &done).unwrap();
+    assert_eq!(b.count("perfusion-failure").unwrap(), 0);
+    b.expect_calm().unwrap();
+}

@@ -78,10 +78,19 @@ pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     let mut session = Session::default();
     let echo_time_ms = perfusion::echo_time_ms(series).to_vec();
     session.take_echo_time(&echo_time_ms);
+    let enough = volume.time_points >= MADE_FOR_IT_FRAMES;
     let kind = match perfusion::check(&input, &session) {
         Ok(checked) => checked.kind,
-        // An echo time is something that the reader can give.
-        Err(perfusion::Refusal::NoEchoTime) if volume.time_points >= MADE_FOR_IT_FRAMES => Kind::Dsc,
+        // What the files do not say, the reader can: the desk opens, tells what is missing and has a field for it.
+        Err(refusal) if refusal.answerable() && enough => {
+            let (signal, kind) = match series.modality.as_str() {
+                "CT" => ("CT, Hounsfield units", Kind::Ct),
+                "MR" => ("DSC-MR", Kind::Dsc),
+                _ => ("not said by the files", Kind::Concentration),
+            };
+            let suggestion = Suggestion { signal: signal.into(), unit: unit(kind).into(), echo_time_ms };
+            return Offer::Possible(suggestion);
+        }
         Err(refusal) => return Offer::Refused(refusal.to_string()),
     };
     let (signal, echo_time_ms) = match kind {
@@ -91,9 +100,7 @@ pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     };
     let suggestion = Suggestion { signal: signal.into(), unit: unit(kind).into(), echo_time_ms };
     // Of MR many series have many frames: only the reader knows whether these show a bolus.
-    let made_for_it = kind != Kind::Dsc
-        && volume.time_points >= MADE_FOR_IT_FRAMES
-        && matches!(series.modality.as_str(), "CT" | "MR");
+    let made_for_it = kind != Kind::Dsc && enough && matches!(series.modality.as_str(), "CT" | "MR");
     if complete && made_for_it { Offer::Likely(suggestion) } else { Offer::Possible(suggestion) }
 }
 

@@ -48,7 +48,7 @@ pub enum Refusal {
     Time(#[from] TimeError),
     /// Neither CT nor MR.
     #[error(
-        "The modality is {0}, so what the voxels mean is not known. Say it: --signal ct, dsc or concentration."
+        "The modality is {0}, so what the voxels mean is not known. Say it: CT, DSC or concentration (--signal)."
     )]
     Signal(String),
     /// CT without Hounsfield units.
@@ -57,7 +57,9 @@ pub enum Refusal {
     )]
     NotHounsfield(String),
     /// DSC without an echo time.
-    #[error("The signal of DSC-MRI cannot be turned into concentration without the echo time: give --te-ms.")]
+    #[error(
+        "The signal of DSC-MRI cannot be turned into concentration without the echo time: give it (--te-ms)."
+    )]
     NoEchoTime,
     /// Not positive, or more than two, or equal.
     #[error("Echo times of {0:?} ms cannot be: use one, or two that differ, above 0.")]
@@ -86,6 +88,20 @@ pub enum Refusal {
         /// What to use.
         hint: &'static str,
     },
+}
+
+impl Refusal {
+    /// Whether a reader who says what the files do not (what the voxels are, the echo time, the time step) can go on.
+    pub fn answerable(&self) -> bool {
+        matches!(
+            self,
+            Self::Signal(_)
+                | Self::NoEchoTime
+                | Self::Time(
+                    TimeError::Unknown(_) | TimeError::NotIncreasing { .. } | TimeError::TooMany { .. }
+                )
+        )
+    }
 }
 
 /// What the voxels are, settled.
