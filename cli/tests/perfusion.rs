@@ -163,7 +163,7 @@ fn what_cannot_be_computed_is_refused_with_a_reason() {
     let curves = values();
     let n = curves.len() / FRAMES;
     let dynamic = series(&folder, "dynamic.nii", &curves, 1.0);
-    refused(&[&dynamic], "--signal ct, dsc or concentration");
+    refused(&[&dynamic], "CT, DSC or concentration (--signal)");
     refused(&[&dynamic, "--signal", "dsc"], "--te-ms");
     refused(&[&dynamic, "--signal", "dsc", "--te-ms", "-3"], "Echo times");
     refused(&[&dynamic, "--signal", "concentration", "--aif", "90,0,0"], "outside of the volume");
