@@ -79,28 +79,27 @@ pub fn offer(series: &Series, volume: &Volume, complete: bool) -> Offer {
     let echo_time_ms = perfusion::echo_time_ms(series).to_vec();
     session.take_echo_time(&echo_time_ms);
     let enough = volume.time_points >= MADE_FOR_IT_FRAMES;
-    let kind = match perfusion::check(&input, &session) {
-        Ok(checked) => checked.kind,
+    let checked = perfusion::check(&input, &session);
+    let kind = match (&checked, series.modality.as_str()) {
+        (Ok(checked), _) => Some(checked.kind),
+        (Err(refusal), _) if !(refusal.answerable() && enough) => return Offer::Refused(refusal.to_string()),
         // What the files do not say, the reader can: the desk opens, tells what is missing and has a field for it.
-        Err(refusal) if refusal.answerable() && enough => {
-            let (signal, kind) = match series.modality.as_str() {
-                "CT" => ("CT, Hounsfield units", Kind::Ct),
-                "MR" => ("DSC-MR", Kind::Dsc),
-                _ => ("not said by the files", Kind::Concentration),
-            };
-            let suggestion = Suggestion { signal: signal.into(), unit: unit(kind).into(), echo_time_ms };
-            return Offer::Possible(suggestion);
-        }
-        Err(refusal) => return Offer::Refused(refusal.to_string()),
+        (Err(_), "CT") => Some(Kind::Ct),
+        (Err(_), "MR") => Some(Kind::Dsc),
+        (Err(_), _) => None,
     };
-    let (signal, echo_time_ms) = match kind {
-        Kind::Ct => ("CT, Hounsfield units", Vec::new()),
-        Kind::Dsc => ("DSC-MR", echo_time_ms),
-        Kind::Concentration => ("Concentration", Vec::new()),
+    let signal = match kind {
+        Some(Kind::Ct) => "CT, Hounsfield units",
+        Some(Kind::Dsc) => "DSC-MR",
+        Some(Kind::Concentration) => "Concentration",
+        None => "not said by the files",
     };
-    let suggestion = Suggestion { signal: signal.into(), unit: unit(kind).into(), echo_time_ms };
+    let unit = unit(kind.unwrap_or(Kind::Concentration)).into();
+    let suggestion = Suggestion { signal: signal.into(), unit, echo_time_ms };
     // Of MR many series have many frames: only the reader knows whether these show a bolus.
-    let made_for_it = kind != Kind::Dsc && enough && matches!(series.modality.as_str(), "CT" | "MR");
+    let made_for_it = checked.is_ok_and(|c| c.kind != Kind::Dsc)
+        && enough
+        && matches!(series.modality.as_str(), "CT" | "MR");
     if complete && made_for_it { Offer::Likely(suggestion) } else { Offer::Possible(suggestion) }
 }
 
