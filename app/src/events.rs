@@ -149,6 +149,12 @@ pub fn take(ctx: Ctx, event: Event, data: &JsValue) {
                 (w.flow_desks.get_mut(&series).is_some_and(|d| d.progressed(query, step, done)), ())
             });
         }
+        Event::PerfusionPreview { query, series, aif } => {
+            ctx.workspace.try_maybe_update(|w| {
+                (w.flow_desks.get_mut(&series).is_some_and(|d| d.previewed(query, aif)), ())
+            });
+            ctx.queries.update_value(|q| q.forget_answers());
+        }
         Event::Perfusion { query, series, outcome } => {
             ctx.workspace.update(|w| w.take_findings(series, query, outcome));
             ctx.queries.update_value(|q| q.forget_answers());

@@ -8,7 +8,7 @@ use contract::perfusion::Session;
 use gpu_kernels::Gpu;
 use imaging::{NiftiVoxels, Series, Volume, Voxels, nifti_bytes};
 use perfusion::gpu::{self, Mapper};
-use perfusion::{Analysis, Check, Class, Input, Kind, Progress, RegionReport, Report, Rigid, Stage};
+use perfusion::{Analysis, Check, Class, Input, Kind, Maps, Progress, RegionReport, Report, Rigid, Stage};
 use protocol::SeriesId;
 use protocol::perfusion::{
     Check as Told, Findings, Map, Motion, Offer, Region, Sides, Step, Suggestion, Vessel,
@@ -198,26 +198,29 @@ pub fn pictures(
     ]
 }
 
+/// The five, as the page and as the analysis name them.
+pub const MAPS: [(Map, perfusion::Map); 5] = [
+    (Map::Cbf, perfusion::Map::Cbf),
+    (Map::Cbv, perfusion::Map::Cbv),
+    (Map::Mtt, perfusion::Map::Mtt),
+    (Map::Ttp, perfusion::Map::Ttp),
+    (Map::Tmax, perfusion::Map::Tmax),
+];
+
+/// The values of a map with their voxels; what has no number is no number.
+pub fn values(maps: &Maps, map: perfusion::Map) -> impl Iterator<Item = (u32, f32)> {
+    let all = maps.voxels.iter().zip(&maps.usable).zip(maps.get(map));
+    all.map(|((voxel, usable), value)| (*voxel, if *usable { *value } else { f32::NAN }))
+}
+
 /// The five maps as volumes; what is outside of the mask or has no number is no number.
 pub fn volumes(source: SeriesId, volume: &Volume, analysis: &Analysis) -> Vec<Computed> {
     let Some(maps) = analysis.maps() else { return Vec::new() };
-    let pairs = [
-        (Map::Cbf, perfusion::Map::Cbf),
-        (Map::Cbv, perfusion::Map::Cbv),
-        (Map::Mtt, perfusion::Map::Mtt),
-        (Map::Ttp, perfusion::Map::Ttp),
-        (Map::Tmax, perfusion::Map::Tmax),
-    ];
-    pairs
-        .into_iter()
+    MAPS.into_iter()
         .map(|(what, map)| {
-            let mut values = vec![f32::NAN; volume.grid.voxel_count()];
-            for ((voxel, usable), value) in maps.voxels.iter().zip(&maps.usable).zip(maps.get(map)) {
-                if *usable {
-                    values[*voxel as usize] = *value;
-                }
-            }
-            let mut made = Volume::new(Voxels::F32(values), volume.grid.clone());
+            let mut all = vec![f32::NAN; volume.grid.voxel_count()];
+            values(maps, map).for_each(|(voxel, value)| all[voxel as usize] = value);
+            let mut made = Volume::new(Voxels::F32(all), volume.grid.clone());
             made.unit = what.unit().into();
             let [low, high] = what.usual_range().unwrap_or([0.0, 1.0]);
             made.windows = vec![(what.name().into(), Window::from_range(low, high))];
@@ -237,20 +240,25 @@ pub fn sides(report: &Report, analysis: &Analysis, region: &[u32], volume: &Volu
     compared.unwrap_or_default().into_iter().filter_map(told).collect()
 }
 
-/// What the page shows of a report. Its maps are entered by who holds them.
-pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findings {
+/// What the page shows of a vessel; `times_s` are those of the samples.
+pub fn vessel(vessel: &perfusion::Vessel, times_s: &[f64], volume: &Volume) -> Vessel {
     let world = |voxel: &[u32; 3]| {
         let at = DVec3::from(voxel.map(f64::from));
         volume.grid.world_from_voxel().transform_point3(at).to_array()
     };
-    let vessel = |c: &perfusion::CurveReport| Vessel {
-        values: c.vessel.values.clone(),
-        fit: c.gamma_values.clone(),
-        at_mm: c.vessel.voxels.iter().map(world).collect(),
-        source: c.vessel.source.clone(),
-        peak: c.vessel.peak,
-        peak_at_s: c.vessel.peak_s,
-    };
+    Vessel {
+        values: vessel.values.clone(),
+        fit: vessel.gamma.map(|gamma| times_s.iter().map(|t| gamma.at(*t)).collect()),
+        at_mm: vessel.voxels.iter().map(world).collect(),
+        source: vessel.source.clone(),
+        peak: vessel.peak,
+        peak_at_s: vessel.peak_s,
+    }
+}
+
+/// What the page shows of a report. Its maps are entered by who holds them.
+pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findings {
+    let told_vessel = |c: &perfusion::CurveReport| vessel(&c.vessel, &c.times_s, volume);
     let timeline = analysis.checked().map(|c| &c.timeline);
     let frames = report.time_points.len();
     let mut lines = vec![
@@ -271,8 +279,8 @@ pub fn findings(report: &Report, analysis: &Analysis, volume: &Volume) -> Findin
         motion: (!report.motion.is_empty()).then(|| motion(&report.motion, report.session.motion.corrects())),
         masked_ml: report.voxels.mask as f64 * voxel_ml(volume),
         smoothed_mm: report.settings.smoothed_mm,
-        aif: vessel(&report.aif),
-        vof: report.vof.as_ref().map(vessel),
+        aif: told_vessel(&report.aif),
+        vof: report.vof.as_ref().map(told_vessel),
         regions: regions(&report.volumes_ml),
         core_ml: report.volumes_ml.core,
         hypoperfused_ml: report.volumes_ml.hypoperfused,
@@ -360,10 +368,14 @@ pub fn stages(report: &Report) -> Vec<(String, f64)> {
     stages.map(|(name, ms)| (name.to_owned(), ms)).to_vec()
 }
 
-/// A map as a file, as the command line writes it: 0 where there is no value.
-pub fn nifti(map: Map, volume: &Volume, report: &Report) -> Result<Vec<u8>, String> {
-    let Voxels::F32(values) = &volume.voxels else { return Err("The map holds no floats.".into()) };
-    let values: Vec<f32> = values.iter().map(|v| if v.is_finite() { *v } else { 0.0 }).collect();
+/// A map as a file, as the command line writes it: 0 where there is no value. `maps` are complete; what `volume` shows
+/// of them may be ahead.
+pub fn nifti(map: Map, maps: &Maps, volume: &Volume, report: &Report) -> Result<Vec<u8>, String> {
+    let Voxels::F32(shown) = &volume.voxels else { return Err("The map holds no floats.".into()) };
+    let values: Vec<f32> = match MAPS.into_iter().find(|(what, _)| *what == map) {
+        Some((_, map)) => maps.on_grid(map, shown.len()),
+        None => shown.iter().map(|v| if v.is_finite() { *v } else { 0.0 }).collect(),
+    };
     let failed = report.quality.iter().filter(|c| !c.passed).count();
     let checks = if failed > 0 { format!(" {failed} quality checks failed.") } else { String::new() };
     let unit = map.unit().replace("mL", "ml");
@@ -373,10 +385,9 @@ pub fn nifti(map: Map, volume: &Volume, report: &Report) -> Result<Vec<u8>, Stri
 }
 
 /// Core and penumbra, to be shown over the maps.
-pub fn tissue_labels(analysis: &Analysis, volume: &Volume) -> Option<Vec<u8>> {
-    let maps = analysis.maps()?;
+pub fn tissue_labels(maps: &Maps, session: &Session, volume: &Volume) -> Vec<u8> {
     let dims = volume.grid.dims().map(|n| n as usize);
-    let (_, classes) = perfusion::regions(maps, dims, voxel_ml(volume), analysis.session());
+    let (_, classes) = perfusion::regions(maps, dims, voxel_ml(volume), session);
     let mut labels = vec![0; volume.grid.voxel_count()];
     for (voxel, class) in maps.voxels.iter().zip(classes) {
         labels[*voxel as usize] = match class {
@@ -385,7 +396,7 @@ pub fn tissue_labels(analysis: &Analysis, volume: &Volume) -> Option<Vec<u8>> {
             Class::Core => CORE,
         };
     }
-    Some(labels)
+    labels
 }
 
 fn voxel_ml(volume: &Volume) -> f64 {

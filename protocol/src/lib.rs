@@ -260,6 +260,12 @@ pub enum Event {
         /// Of the step, 0 to 1.
         done: f64,
     },
+    /// The slices on the screen show newer maps by this artery; all other voxels follow with the answer.
+    PerfusionPreview {
+        query: u32,
+        series: SeriesId,
+        aif: perfusion::Vessel,
+    },
     /// Maps, or why there are none.
     Perfusion {
         query: u32,

@@ -212,6 +212,28 @@ impl View {
         (if stored_backwards { count - index } else { index + 1 }, count)
     }
 
+    /// Slices of the grid that the panel's plane or slab meets: one, or the two that are mixed, where it lies along
+    /// them. None where it passes the volume by.
+    pub fn slices_met(&self, grid: &Grid, viewport: Viewport) -> std::ops::Range<u32> {
+        // A plane that lies on a slice but for rounding meets no other.
+        const ROUNDING: f64 = 1e-3;
+        let voxel_from_screen = self.voxel_from_screen(grid, viewport);
+        let half = 0.5 * self.slab.thickness;
+        let (mut lo, mut hi) = (f64::INFINITY, f64::NEG_INFINITY);
+        for x in [0.0, f64::from(viewport.width_px)] {
+            for y in [0.0, f64::from(viewport.height_px)] {
+                for depth in [-half, half] {
+                    let slice = voxel_from_screen.transform_point3(DVec3::new(x, y, depth)).z;
+                    (lo, hi) = (lo.min(slice), hi.max(slice));
+                }
+            }
+        }
+        let count = f64::from(grid.dims()[2]);
+        let first = (lo + ROUNDING).floor().clamp(0.0, count);
+        let end = ((hi - ROUNDING).ceil() + 1.0).clamp(first, count);
+        first as u32..end as u32
+    }
+
     /// Letters for the left, right, top and bottom edge of the panel, or empty strings for a picture
     /// without orientation. PS3.3 C.7.6.1.1.1: a direction between two axes has two letters, the nearer
     /// axis first.
@@ -313,6 +335,28 @@ mod tests {
             .screen_from_world(&g, PANEL)
             .transform_point3(v.world_from_screen(&g, PANEL).transform_point3(p));
         assert!((back - p).length() < 1e-9);
+    }
+
+    #[test]
+    fn a_panel_meets_the_slices_that_it_is_drawn_from() {
+        let upright = grid(DMat3::IDENTITY);
+        let at = |grid: &Grid, plane, slice: f64| {
+            let mut view = View::fit(plane, grid, PANEL);
+            view.centre_world = grid.world_from_voxel().transform_point3(DVec3::new(11.0, 9.0, slice));
+            view
+        };
+        let axial = |slice| at(&upright, Plane::Axial, slice).slices_met(&upright, PANEL);
+        assert_eq!((axial(7.0), axial(0.0), axial(29.0)), (7..8, 0..1, 29..30));
+        assert_eq!((axial(7.4), axial(-0.6), axial(31.0)), (7..9, 0..1, 30..30));
+        assert_eq!(at(&upright, Plane::Coronal, 7.0).slices_met(&upright, PANEL), 0..30);
+        let mut slab = at(&upright, Plane::Axial, 7.0);
+        slab.slab.thickness = 4.0 * 7.25;
+        assert_eq!(slab.slices_met(&upright, PANEL), 5..10);
+        // A tilted gantry: the images themselves are met one by one, an axial plane crosses several.
+        let tilted = grid(DMat3::from_rotation_x(0.3));
+        assert_eq!(at(&tilted, Plane::Acquisition, 7.0).slices_met(&tilted, PANEL), 7..8);
+        let crossed = at(&tilted, Plane::Axial, 7.0).slices_met(&tilted, PANEL);
+        assert!(crossed.contains(&7) && crossed.len() > 2 && crossed.len() < 12, "{crossed:?}");
     }
 
     #[test]

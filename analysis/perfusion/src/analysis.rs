@@ -4,6 +4,8 @@
 //! two messages until it says [`Stage::Done`]. To cancel is to stop calling. The last maps stay until new ones
 //! are complete.
 
+use std::ops::Range;
+
 use contract::perfusion::{self as wish, Session};
 use rayon::prelude::*;
 
@@ -11,9 +13,10 @@ use crate::curves::{LANES, Moments};
 use crate::deconvolve::{Factor, FactorError, Found};
 use crate::frames::Frames;
 use crate::gpu::Work;
-use crate::maps::Maps;
+use crate::maps::{Maps, Scaling};
 use crate::mask::Mask;
 use crate::motion::{Estimator, Moved};
+use crate::order::Order;
 use crate::prepare::{Prepared, Preparing, Reading, STEP_BLOCKS, Wishes};
 use crate::series::{self, Checked, Input, Kind, Refusal};
 use crate::smooth::Smoothing;
@@ -98,8 +101,11 @@ pub struct Analysis {
     curves_stamp: u64,
     factor: Option<Factor>,
     factor_stamp: u64,
+    /// Of every voxel, as far as `order` has come.
     found: Vec<Found>,
-    found_blocks: usize,
+    order: Option<Order>,
+    /// Voxels of one time point whose maps are waited for most.
+    looked_at: Option<Range<u32>>,
     maps: Option<Maps>,
     stale_maps: bool,
 }
@@ -148,11 +154,30 @@ impl Analysis {
         }
         if stage <= Stage::Maps {
             self.factor = None;
-            self.found.clear();
-            self.found_blocks = 0;
+            self.order = None;
         }
         // Constants alone change nothing that was found.
         self.stale_maps = true;
+    }
+
+    /// Voxels of one time point, such as those of the slice on the screen, whose maps shall come first.
+    pub fn look_at(&mut self, voxels: Range<u32>) {
+        self.looked_at = Some(voxels);
+    }
+
+    /// The maps of what is looked at: once, when they are known and others are not yet.
+    pub fn take_preview(&mut self) -> Option<Maps> {
+        let (checked, vessels) = (self.checked.as_ref()?, self.vessels.as_ref()?);
+        let (curves, moments) = (&self.prepared.as_ref()?.curves, self.moments.as_ref()?);
+        let order = self.order.filter(|o| !o.is_complete())?;
+        let positions = curves.positions(self.looked_at.clone()?);
+        let blocks = positions.start / LANES..positions.end.div_ceil(LANES);
+        if !order.has(blocks) {
+            return None;
+        }
+        self.looked_at = None;
+        let of = Scaling { curves, moments, vessels, timeline: &checked.timeline, session: &self.session };
+        Some(of.maps(&self.found, positions))
     }
 
     /// The stage of the next step.
@@ -375,66 +400,85 @@ impl Analysis {
         Ok((1, 1))
     }
 
-    fn make_factor(&mut self) -> Result<(), Error> {
+    /// What depends on the artery alone, and where to begin.
+    fn begin_maps(&mut self) -> Result<(), Error> {
         if let (None, Some(checked), Some(vessels)) = (&self.factor, &self.checked, &self.vessels) {
             self.factor = Some(Factor::new(&vessels.used, checked.timeline.dt_s, &self.session)?);
             self.factor_stamp = crate::gpu::stamp();
+        }
+        if let (None, Some(prepared)) = (&self.order, &self.prepared) {
+            let curves = &prepared.curves;
+            let first = self.looked_at.clone().map_or(0, |voxels| curves.positions(voxels).start);
+            self.order = Some(Order::new(first / LANES, curves.blocks()));
+            self.found.resize(curves.len(), Found::default());
         }
         Ok(())
     }
 
     /// What is left to be deconvolved elsewhere; `None` where all was found.
     pub(crate) fn maps_work(&mut self) -> Result<Option<Work<'_>>, Error> {
-        self.make_factor()?;
-        let (Some(checked), Some(prepared), Some(factor)) = (&self.checked, &self.prepared, &self.factor)
+        self.begin_maps()?;
+        let (Some(checked), Some(prepared), Some(factor), Some(order)) =
+            (&self.checked, &self.prepared, &self.factor, &self.order)
         else {
             return Ok(None);
         };
-        Ok((self.found.len() < prepared.curves.len()).then_some(Work {
+        Ok((!order.is_complete()).then_some(Work {
             curves: &prepared.curves,
             curves_stamp: self.curves_stamp,
             factor,
             factor_stamp: self.factor_stamp,
             dt_s: checked.timeline.dt_s,
-            done: self.found.len(),
+            next: order.next(),
         }))
     }
 
-    /// Takes what was found elsewhere of the next voxels: whole blocks, or the rest.
-    pub(crate) fn extend_found(&mut self, found: Vec<Found>) {
-        self.found.extend(found);
-        self.found_blocks = self.found.len().div_ceil(LANES);
+    /// Takes what was found elsewhere of the voxels of some blocks: the next ones, or from earlier ones on where
+    /// nothing was found yet. Blocks that are done, and all.
+    pub(crate) fn take_found(&mut self, first_block: usize, found: &[Found]) -> (usize, usize) {
+        let Some(order) = &mut self.order else { return (0, 1) };
+        let first = first_block * LANES;
+        self.found[first..first + found.len()].copy_from_slice(found);
+        order.take(first_block..first_block + found.len().div_ceil(LANES));
+        (order.done(), self.found.len().div_ceil(LANES))
     }
 
     fn maps_step(&mut self) -> Result<(usize, usize), Error> {
-        self.make_factor()?;
-        let (Some(checked), Some(prepared), Some(moments), Some(vessels), Some(factor)) =
-            (&self.checked, &self.prepared, &self.moments, &self.vessels, &self.factor)
+        self.begin_maps()?;
+        let (Some(prepared), Some(factor), Some(order)) = (&self.prepared, &self.factor, &mut self.order)
         else {
             return Ok((0, 1));
         };
         let curves = &prepared.curves;
-        let blocks = curves.blocks();
-        if self.found_blocks < blocks {
-            let from = self.found_blocks;
-            let until = (from + STEP_BLOCKS).min(blocks);
+        let next = order.next();
+        if !next.is_empty() {
+            let next = next.start..(next.start + STEP_BLOCKS).min(next.end);
             const PIECE: usize = 64;
-            let pieces = (0..(until - from).div_ceil(PIECE))
-                .into_par_iter()
-                .map(|piece| {
-                    let first = from + piece * PIECE;
-                    factor.run(curves, first..(first + PIECE).min(until))
-                })
-                .collect::<Vec<_>>();
-            pieces.into_iter().for_each(|piece| self.found.extend(piece));
-            self.found_blocks = until;
+            let first = next.start * LANES;
+            let here = &mut self.found[first..(next.end * LANES).min(curves.len())];
+            here.par_chunks_mut(PIECE * LANES).enumerate().for_each(|(piece, out)| {
+                let first = next.start + piece * PIECE;
+                out.copy_from_slice(&factor.run(curves, first..(first + PIECE).min(next.end)));
+            });
+            order.take(next);
         }
-        if self.found_blocks >= blocks {
-            let maps = Maps::new(curves, moments, &self.found, vessels, &checked.timeline, &self.session);
-            self.maps = Some(maps);
-            self.stale_maps = false;
+        let (done, all) = (order.done(), curves.blocks());
+        if order.is_complete() {
+            self.finish_maps();
         }
-        Ok((self.found_blocks.div_ceil(STEP_BLOCKS), blocks.div_ceil(STEP_BLOCKS)))
+        Ok((done.div_ceil(STEP_BLOCKS), all.div_ceil(STEP_BLOCKS)))
+    }
+
+    fn finish_maps(&mut self) {
+        let (Some(checked), Some(prepared), Some(moments), Some(vessels)) =
+            (&self.checked, &self.prepared, &self.moments, &self.vessels)
+        else {
+            return;
+        };
+        let (curves, timeline) = (&prepared.curves, &checked.timeline);
+        let of = Scaling { curves, moments, vessels, timeline, session: &self.session };
+        self.maps = Some(of.maps(&self.found, 0..curves.len()));
+        self.stale_maps = false;
     }
 }
 

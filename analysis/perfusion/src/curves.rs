@@ -98,6 +98,12 @@ impl Curves {
         self.usable(at).then_some(at)
     }
 
+    /// Positions of the voxels of a range, which lie side by side.
+    pub fn positions(&self, voxels: std::ops::Range<u32>) -> std::ops::Range<usize> {
+        let before = |end: u32| self.voxels.partition_point(|v| *v < end);
+        before(voxels.start)..before(voxels.end)
+    }
+
     /// Whether a voxel has numbers.
     pub fn usable(&self, at: usize) -> bool {
         self.rejected[at] == Reject::None as u8
@@ -272,6 +278,10 @@ mod tests {
         let at = curves.find(3 * 40 + 1).unwrap();
         assert_eq!(curves.curve(at), [1210.0, 1211.0, 1212.0, 1213.0, 1214.0]);
         assert_eq!(curves.find(3), None);
+        assert_eq!(
+            (curves.positions(4..11), curves.positions(2..4), curves.positions(0..999)),
+            (1..4, 1..1, 0..77)
+        );
         curves.reject(at, Reject::Constant);
         assert_eq!((curves.find(121), curves.count_rejected(Reject::Constant)), (None, 1));
         let moments = Moments::of(&curves, 2.0);

@@ -3,6 +3,8 @@
 //! The curves stay on the device, so another artery or method costs its matrices up and its peaks down. Whatever goes
 //! wrong is an [`Error`]; the caller then computes on the CPU and says so.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gpu_kernels::kernels::deconvolve;
@@ -65,8 +67,8 @@ pub(crate) struct Work<'a> {
     pub factor: &'a Factor,
     pub factor_stamp: u64,
     pub dt_s: f64,
-    /// Voxels that were found.
-    pub done: usize,
+    /// The next blocks.
+    pub next: std::ops::Range<usize>,
 }
 
 /// The compiled kernels and the curves on the device. Made once per device, for one study at a time.
@@ -81,7 +83,8 @@ pub struct Mapper {
 /// Curves of one study.
 struct Held {
     stamp: u64,
-    slabs: Vec<deconvolve::Curves>,
+    /// By number.
+    slabs: BTreeMap<usize, deconvolve::Curves>,
 }
 
 impl Mapper {
@@ -103,7 +106,7 @@ impl Mapper {
 
     /// Bytes of curves on the device.
     pub fn gpu_bytes(&self) -> u64 {
-        self.held.iter().flat_map(|h| &h.slabs).map(deconvolve::Curves::bytes).sum()
+        self.held.iter().flat_map(|h| h.slabs.values()).map(deconvolve::Curves::bytes).sum()
     }
 
     /// Gives the curves back.
@@ -123,18 +126,18 @@ impl Mapper {
             return Ok(analysis.step(input)?);
         }
         let Some(work) = analysis.maps_work()? else { return Ok(analysis.step(input)?) };
-        let (found, total) = self.slab(gpu, &work).await?;
-        let done = work.done + found.len();
-        analysis.extend_found(found);
+        let (first_block, found) = self.slab(gpu, &work).await?;
+        let (done, total) = analysis.take_found(first_block, &found);
         if done >= total {
             // Scaling what was found makes the maps.
             analysis.step(input)?;
         }
-        let units = |voxels: usize| voxels.div_ceil(self.slab);
+        let units = |blocks: usize| (blocks * LANES).div_ceil(self.slab);
         Ok(Progress { stage: Stage::Maps, done: units(done), total: units(total) })
     }
 
-    async fn slab(&mut self, gpu: &Gpu, work: &Work<'_>) -> Result<(Vec<Found>, usize), Error> {
+    /// What was found in the slab that holds the next block, and the first block of it.
+    async fn slab(&mut self, gpu: &Gpu, work: &Work<'_>) -> Result<(usize, Vec<Found>), Error> {
         let (samples, total) = (work.curves.samples(), work.curves.len());
         let slab = self.slab.min(self.kernel.most_voxels(samples));
         if slab == 0 {
@@ -144,7 +147,7 @@ impl Mapper {
         if self.held.as_ref().is_none_or(|h| h.stamp != work.curves_stamp) {
             // The old ones first: both may not fit.
             self.held = None;
-            self.held = Some(Held { stamp: work.curves_stamp, slabs: Vec::new() });
+            self.held = Some(Held { stamp: work.curves_stamp, slabs: BTreeMap::new() });
         }
         if self.ready.as_ref().is_none_or(|(stamp, _)| *stamp != work.factor_stamp) {
             self.ready = None;
@@ -154,14 +157,17 @@ impl Mapper {
         let (Some(held), Some((_, ready))) = (&mut self.held, &self.ready) else {
             return Err(ComputeError::Garbled("slabs").into());
         };
-        let index = work.done / slab;
-        if index >= held.slabs.len() {
-            let count = slab.min(total - work.done);
-            let blocks = work.curves.blocks_of(work.done / LANES..(work.done + count).div_ceil(LANES));
-            let curves = deconvolve::Curves::upload(gpu, self.budget, samples, count, blocks).await?;
-            held.slabs.push(curves);
-        }
-        let got = self.kernel.run(gpu, ready, &held.slabs[index]).await?;
+        let number = work.next.start * LANES / slab;
+        let first = number * slab;
+        let curves = match held.slabs.entry(number) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => {
+                let count = slab.min(total - first);
+                let blocks = work.curves.blocks_of(first / LANES..(first + count).div_ceil(LANES));
+                place.insert(deconvolve::Curves::upload(gpu, self.budget, samples, count, blocks).await?)
+            }
+        };
+        let got = self.kernel.run(gpu, ready, curves).await?;
         let circulant = work.factor.circulant();
         let sum_of = |i: usize| got.sum.as_ref().map(|s| s[i] * work.dt_s as f32);
         let found = (0..got.value.len()).map(|i| Found {
@@ -169,7 +175,7 @@ impl Mapper {
             lag: lag(got.row[i] as usize, samples, circulant),
             area: sum_of(i),
         });
-        Ok((found.collect(), total))
+        Ok((first / LANES, found.collect()))
     }
 }
 

@@ -19,6 +19,7 @@ mod maps;
 mod mask;
 mod mirror;
 mod motion;
+mod order;
 mod pdf;
 mod prepare;
 mod quality;

@@ -62,16 +62,22 @@ impl Maps {
         self.voxels.iter().zip(self.get(map)).for_each(|(v, value)| out[*v as usize] = *value);
         out
     }
+}
 
-    /// Scales what was found. CBF = 6000 (kH/rho) max k, CBV = 100 (kH/rho) int C / int AIF, MTT = 60 CBV/CBF.
-    pub(crate) fn new(
-        curves: &Curves,
-        moments: &Moments,
-        found: &[Found],
-        vessels: &Vessels,
-        timeline: &Timeline,
-        session: &Session,
-    ) -> Self {
+/// What turns residue functions into maps.
+pub(crate) struct Scaling<'a> {
+    pub curves: &'a Curves,
+    pub moments: &'a Moments,
+    pub vessels: &'a Vessels,
+    pub timeline: &'a Timeline,
+    pub session: &'a Session,
+}
+
+impl Scaling<'_> {
+    /// The maps of the voxels at some positions among the curves. `found` is of all voxels.
+    /// CBF = 6000 (kH/rho) max k, CBV = 100 (kH/rho) int C / int AIF, MTT = 60 CBV/CBF.
+    pub fn maps(&self, found: &[Found], positions: std::ops::Range<usize>) -> Maps {
+        let Self { curves, moments, vessels, timeline, session } = self;
         let constant = session.kh() / session.density;
         let aif_area = crate::curves::area(&vessels.used, timeline.dt_s);
         let dt = timeline.dt_s as f32;
@@ -79,21 +85,20 @@ impl Maps {
             TtpOrigin::Arrival => vessels.aif.arrival_s,
             TtpOrigin::Start => 0.0,
         };
-        let n = curves.len();
-        let mut values: [Vec<f32>; 5] = std::array::from_fn(|_| vec![0.0; n]);
-        let usable: Vec<bool> = (0..n).map(|i| curves.usable(i)).collect();
-        for i in (0..n).filter(|i| usable[*i]) {
-            let f = &found[i];
+        let mut values: [Vec<f32>; 5] = std::array::from_fn(|_| vec![0.0; positions.len()]);
+        let usable: Vec<bool> = positions.clone().map(|at| curves.usable(at)).collect();
+        for (i, at) in positions.clone().enumerate().filter(|(i, _)| usable[*i]) {
+            let f = &found[at];
             let cbf = (6000.0 * constant * f64::from(f.value)).max(0.0);
             let cbv = 100.0
                 * constant
                 * match f.area.filter(|_| session.cbv_from == CbvFrom::Method) {
                     Some(area) => f64::from(area),
-                    None if aif_area > 0.0 => f64::from(moments.area[i]) / aif_area,
+                    None if aif_area > 0.0 => f64::from(moments.area[at]) / aif_area,
                     None => 0.0,
                 };
             let mtt = if cbf > 0.0 && cbv > 0.0 { 60.0 * cbv / cbf } else { 0.0 };
-            let ttp = f64::from(moments.peak_at[i]) * timeline.dt_s - ttp_origin_s;
+            let ttp = f64::from(moments.peak_at[at]) * timeline.dt_s - ttp_origin_s;
             let finite = |v: f64| if v.is_finite() { v as f32 } else { 0.0 };
             values[0][i] = finite(cbf);
             values[1][i] = finite(cbv);
@@ -101,6 +106,6 @@ impl Maps {
             values[3][i] = finite(ttp);
             values[4][i] = f.lag as f32 * dt;
         }
-        Self { voxels: curves.voxels().to_vec(), usable, values, ttp_origin_s }
+        Maps { voxels: curves.voxels()[positions].to_vec(), usable, values, ttp_origin_s }
     }
 }

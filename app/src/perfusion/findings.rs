@@ -35,11 +35,12 @@ pub fn Headline() -> impl IntoView {
     });
     let answers = of_desk(ctx, |d| d.finished);
     let progress = of_desk(ctx, |d| d.progress);
+    let previewed = of_desk(ctx, |d| d.previewed);
     let waiting = of_desk(ctx, |d| (d.computing(), d.findings.is_some()));
     let failure = of_desk(ctx, |d| d.failure.clone());
     let busy = move || progress.get().flatten();
     view! {
-        <div class="flow-headline" aria-live="polite" data-testid="perfusion-headline" data-answers=move || answers.get().unwrap_or(0).to_string() data-computing=move || waiting.get().is_some_and(|(c, _)| c).to_string()>
+        <div class="flow-headline" aria-live="polite" data-testid="perfusion-headline" data-answers=move || answers.get().unwrap_or(0).to_string() data-computing=move || waiting.get().is_some_and(|(c, _)| c).to_string() data-previewed=move || (previewed.get() == Some(true)).to_string()>
             <Show
                 when=move || busy().is_some()
                 fallback=move || view! {
@@ -49,7 +50,7 @@ pub fn Headline() -> impl IntoView {
                 }
             >
                 <div class="flow-progress">
-                    <span>{move || busy().map(|(step, _)| step.name())}</span>
+                    <span>{move || busy().map(|(step, _)| if previewed.get() == Some(true) { "Other slices" } else { step.name() })}</span>
                     <progress max="1" prop:value=move || busy().map_or(0.0, |(_, done)| done) aria-label="Computing"></progress>
                     <button
                         type="button"

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contract::perfusion::{Session, Source};
 pub use protocol::perfusion::Slot;
-use protocol::perfusion::{Findings, Map, Place, Step, Suggestion, Task};
+use protocol::perfusion::{Findings, Map, Place, Step, Suggestion, Task, Vessel};
 use protocol::{LabelSource, Overlay, OverlayStyle, SeriesId, VolumeInfo};
 use scene::{Colormap, DVec2, DVec3, Frame, Plane, Window};
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,10 @@ pub struct FlowDesk {
     /// Why there is no newer answer.
     pub failure: Option<String>,
     pub progress: Option<(Step, f64)>,
+    /// The slices on the screen already show what all others will.
+    pub previewed: bool,
+    /// The artery of the last answer, while the slices on the screen are ahead of it.
+    answered_aif: Option<Vessel>,
     asked: Option<Session>,
     waiting: Option<u32>,
 }
@@ -125,6 +129,8 @@ impl FlowDesk {
             finished: 0,
             failure: None,
             progress: None,
+            previewed: false,
+            answered_aif: None,
             asked: None,
             waiting: None,
         }
@@ -144,6 +150,7 @@ impl FlowDesk {
         }
         self.asked = Some(session.clone());
         self.waiting = Some(query);
+        self.previewed = false;
         self.progress = Some((Step::Check, 0.0));
         Some(Task { series: self.series, session: session.clone() })
     }
@@ -162,6 +169,25 @@ impl FlowDesk {
         mine
     }
 
+    /// The slices on the screen are ahead of the newest answer.
+    pub fn previewed(&mut self, query: u32, aif: Vessel) -> bool {
+        let mine = self.waiting == Some(query);
+        if let (true, Some(findings)) = (mine, &mut self.findings) {
+            let before = std::mem::replace(&mut findings.aif, aif);
+            self.answered_aif.get_or_insert(before);
+            self.previewed = true;
+        }
+        mine
+    }
+
+    /// Back to the last answer, as the engine does with the slices.
+    fn take_preview_back(&mut self) {
+        self.previewed = false;
+        if let (Some(aif), Some(findings)) = (self.answered_aif.take(), &mut self.findings) {
+            findings.aif = aif;
+        }
+    }
+
     /// An answer to the newest question; others are let go.
     fn answer(&mut self, query: u32, outcome: Result<Findings, String>) -> bool {
         if self.waiting != Some(query) {
@@ -171,15 +197,20 @@ impl FlowDesk {
         if !provisional {
             self.waiting = None;
             self.progress = None;
+            self.previewed = false;
             self.finished += 1;
         }
         match outcome {
             Ok(findings) => {
+                self.answered_aif = None;
                 self.failure = None;
                 self.answers += 1;
                 self.findings = Some(findings);
             }
-            Err(message) => self.failure = Some(message),
+            Err(message) => {
+                self.take_preview_back();
+                self.failure = Some(message);
+            }
         }
         true
     }
@@ -193,6 +224,7 @@ impl FlowDesk {
     pub fn cancel(&mut self) {
         self.waiting = None;
         self.progress = None;
+        self.take_preview_back();
     }
 
     /// The series that a slot shows, if it is there.

@@ -3,11 +3,13 @@
 //! They stand in the same list as the series from files, so that drawing, probing and a lost device know no difference;
 //! what they have not is a place in the catalog, because no file of theirs was received.
 
-use imaging::Volume;
+use std::ops::Range;
+
+use imaging::{Volume, Voxels};
 use protocol::{Derived, Map, SeriesId};
 
 use super::Session;
-use super::loading::Loaded;
+use super::loading::{Loaded, Origin};
 use crate::picture;
 
 /// A volume and what it was computed from.
@@ -30,6 +32,13 @@ impl Computed {
         // Nothing but masked voxels: a range that no window can stumble over.
         let range = if range.0 <= range.1 { range } else { (0.0, 1.0) };
         Self { volume, source, what, range }
+    }
+
+    /// Puts newer values of some voxels in the place of older ones.
+    fn put(&mut self, values: impl Iterator<Item = (u32, f32)>) {
+        if let Voxels::F32(all) = &mut self.volume.voxels {
+            values.for_each(|(voxel, value)| all[voxel as usize] = value);
+        }
     }
 
     /// As the page knows it.
@@ -72,6 +81,24 @@ impl Session {
     /// The computed series of a source, by kind.
     pub(super) fn derived_of(&self, source: SeriesId, what: Map) -> Option<usize> {
         self.loaded.iter().position(|l| l.derived() == Some(Derived { source, what }))
+    }
+
+    /// Newer values of some slices of a computed series. Whoever has a copy of it takes them as slices that have just
+    /// arrived; what an analysis marked in them was of the older values.
+    pub(super) fn put_slices(
+        &mut self,
+        at: usize,
+        slices: Range<u32>,
+        values: impl Iterator<Item = (u32, f32)>,
+    ) {
+        let Some(loaded) = self.loaded.get_mut(at) else { return };
+        let Origin::Computed(computed) = &mut loaded.origin else { return };
+        computed.put(values);
+        for slice in slices {
+            loaded.placed.push([0, slice]);
+            loaded.marks.iter_mut().for_each(|marks| marks.clear(slice));
+        }
+        self.stale = true;
     }
 
     /// The series from files that the panels show, or show something computed from.

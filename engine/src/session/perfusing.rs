@@ -3,12 +3,14 @@
 //! One study is kept with all its stages. A newer question takes the place of an older one at once, and what both need
 //! is not computed again; the maps that are on the screen stay there until newer ones are complete.
 
+use std::ops::Range;
+
 use contract::perfusion::View;
 use gpu_kernels::Labels;
 use perfusion::{Analysis, Input, Motion, Report, Stage, Timings};
 use protocol::perfusion::{Curve, Format, Map, Place, Task};
-use protocol::{Backend, Event, SeriesId};
-use scene::DVec3;
+use protocol::{Backend, Event, Panel, SeriesId};
+use scene::{DVec3, Viewport};
 
 use super::{Session, TELL_MS};
 use crate::canvas::Canvas;
@@ -31,6 +33,8 @@ struct Study {
     failure: Option<String>,
     /// Of the maps on the screen.
     report: Option<Report>,
+    /// Slices that are ahead of these maps.
+    ahead: Option<Range<u32>>,
 }
 
 /// The question under way.
@@ -72,8 +76,12 @@ impl Session {
     /// Leaves off; the maps that there are stay.
     pub(super) fn cancel_maps(&mut self, series: SeriesId) {
         self.flow.wanted = self.flow.wanted.take().filter(|(_, task)| task.series != series);
-        if let Some(study) = self.flow.study.as_mut().filter(|s| s.series == series) {
-            study.running = None;
+        if let Some(mut study) = self.flow.study.take() {
+            if study.series == series {
+                study.running = None;
+                self.take_preview_back(&mut study);
+            }
+            self.flow.study = Some(study);
         }
     }
 
@@ -90,7 +98,10 @@ impl Session {
         };
         let series = study.series;
         match self.advance(&mut study, &mut running).await {
-            Ok(true) => study.running = Some(running),
+            Ok(true) => {
+                self.show_preview(&mut study, running.query);
+                study.running = Some(running);
+            }
             Ok(false) => {
                 let mut outcome = self.finish_maps(&mut study, &running);
                 let then = study.then.take();
@@ -106,6 +117,7 @@ impl Session {
             }
             Err(message) => {
                 study.then = None;
+                self.take_preview_back(&mut study);
                 link::send(&Event::Perfusion { query: running.query, series, outcome: Err(message) });
             }
         }
@@ -154,8 +166,12 @@ impl Session {
                 backend: "cpu".into(),
                 failure: None,
                 report: None,
+                ahead: None,
             },
         };
+        if let Some(voxels) = self.voxels_on_screen(task.series) {
+            study.analysis.look_at(voxels);
+        }
         let now = link::now_ms();
         study.running = Some(Running { query, began_ms: now, told_ms: now, timings: Timings::default() });
         self.flow.study = Some(study);
@@ -224,6 +240,60 @@ impl Session {
         Ok(study.analysis.stage() != Stage::Done || !study.projection.done(volume))
     }
 
+    /// The voxels of the slices that the first panel of a study shows.
+    fn voxels_on_screen(&self, series: SeriesId) -> Option<Range<u32>> {
+        let grid = &self.find(series)?.volume().grid;
+        let of_study = |p: &&Panel| self.find(p.series).is_some_and(|l| l.root() == series);
+        let panel = self.scene.panels.iter().find(of_study)?;
+        let viewport = Viewport { width_px: panel.width_px, height_px: panel.height_px };
+        let slices = panel.view.slices_met(grid, viewport);
+        let [columns, rows, _] = grid.dims();
+        Some(slices.start * columns * rows..slices.end * columns * rows)
+    }
+
+    /// Shows the slices on the screen as soon as they are there, where maps by another artery or method already are.
+    fn show_preview(&mut self, study: &mut Study, query: u32) {
+        let series = study.series;
+        let (Some(maps), Some(loaded)) = (study.analysis.take_preview(), self.find(series)) else { return };
+        let (Some(checked), Some(vessels)) = (study.analysis.checked(), study.analysis.vessels()) else {
+            return;
+        };
+        let [columns, rows, _] = loaded.volume().grid.dims();
+        let aif = flow::vessel(&vessels.aif, &checked.timeline.times_s, loaded.volume());
+        let (Some(first), Some(last)) = (maps.voxels.first(), maps.voxels.last()) else { return };
+        let slices = first / (columns * rows)..last / (columns * rows) + 1;
+        let mut shown = false;
+        for (what, map) in flow::MAPS {
+            if let Some(at) = self.derived_of(series, what) {
+                self.put_slices(at, slices.clone(), flow::values(&maps, map));
+                shown = true;
+            }
+        }
+        if shown {
+            let ahead = study.ahead.get_or_insert(slices.clone());
+            *ahead = ahead.start.min(slices.start)..ahead.end.max(slices.end);
+            link::send(&Event::PerfusionPreview { query, series, aif });
+        }
+    }
+
+    /// All slices show the last complete maps again.
+    fn take_preview_back(&mut self, study: &mut Study) {
+        let Some(slices) = study.ahead.take() else { return };
+        let (Some(maps), Some(loaded)) = (study.analysis.maps(), self.find(study.series)) else { return };
+        let volume = loaded.volume();
+        let [columns, rows, _] = volume.grid.dims();
+        let voxels = slices.start * columns * rows..slices.end * columns * rows;
+        let dims = volume.grid.dims();
+        let tissue = study.report.as_ref().map(|r| flow::tissue_labels(maps, &r.session, volume));
+        for (what, map) in flow::MAPS {
+            let Some(at) = self.derived_of(study.series, what) else { continue };
+            self.put_slices(at, slices.clone(), flow::values(maps, map).filter(|(v, _)| voxels.contains(v)));
+            if let Some(Ok(marks)) = tissue.as_ref().map(|bytes| labels(dims, bytes)) {
+                self.loaded[at].marks = marks;
+            }
+        }
+    }
+
     /// Hands out what was computed.
     fn finish_maps(
         &mut self,
@@ -244,7 +314,9 @@ impl Session {
         // Another mask needs other labels, and these pictures are made in a moment.
         made.extend(flow::pictures(study.series, volume, &study.analysis, &study.projection));
         let mut findings = flow::findings(&report, &study.analysis, volume);
-        let tissue = flow::tissue_labels(&study.analysis, volume);
+        let maps = study.analysis.maps();
+        let tissue = maps.map(|maps| flow::tissue_labels(maps, study.analysis.session(), volume));
+        study.ahead = None;
         let mask = flow::mask_labels(&study.analysis, volume);
         let vessels = flow::vessel_labels(&report, volume);
         for computed in made {
@@ -362,7 +434,8 @@ impl Session {
             }
             Format::Nifti(map) => {
                 let at = self.derived_of(series, map).ok_or(NOTHING)?;
-                let bytes = flow::nifti(map, self.loaded[at].volume(), report)?;
+                let maps = study.analysis.maps().ok_or(NOTHING)?;
+                let bytes = flow::nifti(map, maps, self.loaded[at].volume(), report)?;
                 Ok((format!("{}.nii.gz", map.slug()), "application/gzip", bytes))
             }
         }

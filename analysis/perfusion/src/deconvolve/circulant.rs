@@ -99,11 +99,11 @@ impl Circulant {
     }
 
     /// By row of the residue function what real and imaginary parts of some frequencies add to it.
-    pub(super) fn basis(&self, frequencies: &[usize]) -> Vec<f32> {
+    pub(super) fn basis(&self, frequencies: &[usize]) -> Vec<f64> {
         let row = |row: usize| {
             frequencies.iter().flat_map(move |f| {
                 let angle = self.angle(*f, row);
-                [angle.cos() as f32, -angle.sin() as f32]
+                [angle.cos(), -angle.sin()]
             })
         };
         (0..self.length()).flat_map(row).collect()
@@ -111,9 +111,10 @@ impl Circulant {
 
     /// The inverse with singular values below `share` of the largest dropped.
     pub fn truncated(&self, share: f64) -> Linear {
-        let limit = share * self.largest;
         // s_i >= p s_max is kept (FAIR, turtleizzy).
-        self.filtered(|s| if s >= limit && s > 0.0 { 1.0 / s } else { 0.0 })
+        let kept = self.kept(share);
+        let (outer, inner) = (self.basis(&kept), self.parts(&kept));
+        Linear::product_of(&outer, inner.entries(), [self.length(), inner.rows(), self.samples])
     }
 
     /// Tikhonov: `s / (s^2 + lambda^2)`, lambda as a share of the largest singular value.

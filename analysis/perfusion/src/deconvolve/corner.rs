@@ -83,12 +83,13 @@ impl Corner {
         }
         let mut out = vec![Found::default(); count];
         let mut packed = vec![0.0f32; curves.samples() * LANES];
+        let mut work = Vec::new();
         for (rung, members) in self.rungs.iter().zip(&by_rung) {
             for members in members.chunks(LANES) {
                 for (t, row) in packed.chunks_exact_mut(LANES).enumerate() {
                     row.iter_mut().zip(members).for_each(|(out, v)| *out = curves.value(*v, t));
                 }
-                let peaks = rung.peaks(&packed);
+                let peaks = rung.peaks(&packed, &mut work);
                 for (lane, voxel) in members.iter().enumerate() {
                     let lag = lag(peaks.row[lane] as usize, curves.samples(), true);
                     out[voxel - first] = Found { value: peaks.value[lane], lag, area: None };

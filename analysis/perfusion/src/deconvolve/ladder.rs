@@ -58,7 +58,8 @@ impl Ladder {
         for rung in (1..=RUNGS).rev() {
             let until = 2 * circulant.kept(share(rung)).len();
             if until > from {
-                let basis = circulant.basis(&order[from / 2..until / 2]);
+                let basis =
+                    circulant.basis(&order[from / 2..until / 2]).into_iter().map(|b| b as f32).collect();
                 steps.push(Step { parts: from..until, basis });
                 from = until;
             }

@@ -126,8 +126,9 @@ impl Factor {
         let count = (curves.len() - blocks.start * LANES).min(blocks.len() * LANES);
         let mut out = match self {
             Self::Linear { inverse, circulant } => {
+                let mut work = Vec::new();
                 let found = blocks.flat_map(|b| {
-                    let peaks = inverse.peaks(curves.block(b));
+                    let peaks = inverse.peaks(curves.block(b), &mut work);
                     (0..LANES).map(move |lane| found(&peaks, lane, samples, *circulant))
                 });
                 found.collect::<Vec<_>>()

@@ -29,16 +29,13 @@ pub fn truncated(aif: &[f64], dt_s: f64, matrix: Matrix, share: f64) -> Option<L
     if !(largest.is_finite() && largest > 0.0) {
         return None;
     }
-    let mut entries = vec![0.0; n * n];
-    for (k, s) in svd.singular_values.iter().enumerate().filter(|(_, s)| **s >= share * largest) {
-        for row in 0..n {
-            let weight = v_t[(k, row)] / s;
-            for column in 0..n {
-                entries[row * n + column] += weight * u[(column, k)];
-            }
-        }
-    }
-    Some(Linear::new(n, n, entries))
+    let kept: Vec<(usize, f64)> =
+        svd.singular_values.iter().copied().enumerate().filter(|(_, s)| *s >= share * largest).collect();
+    let outer: Vec<f64> =
+        (0..n).flat_map(|row| kept.iter().map(|(k, s)| v_t[(*k, row)] / s).collect::<Vec<_>>()).collect();
+    let inner: Vec<f64> =
+        kept.iter().flat_map(|(k, _)| u.column(*k).iter().copied().collect::<Vec<_>>()).collect();
+    Some(Linear::product_of(&outer, &inner, [n, kept.len(), n]))
 }
 
 #[cfg(test)]

@@ -123,6 +123,38 @@ fn maps_before_the_estimate_of_motion_are_shown_and_the_answer_is_still_due() {
 }
 
 #[test]
+fn a_preview_shows_its_artery_until_the_answer_and_not_longer() {
+    let artery = |peak| Vessel { peak, ..Vessel::default() };
+    let peak = |w: &Workspace| w.flow().unwrap().findings.as_ref().unwrap().aif.peak;
+    let mut w = reading();
+    let answered = peak(&w);
+    let mut asked = 1;
+    let mut ask = |w: &mut Workspace| {
+        let desk = w.flow_mut().unwrap();
+        desk.ask_again();
+        asked += 1;
+        desk.next_task(asked);
+        assert!(desk.previewed(asked, artery(400.0)) && desk.previewed && desk.computing());
+        assert!(!desk.previewed(asked - 1, artery(7.0)), "an older question");
+        asked
+    };
+    ask(&mut w);
+    assert_eq!(peak(&w), 400.0);
+    w.flow_mut().unwrap().cancel();
+    assert_eq!((peak(&w), w.flow().unwrap().previewed), (answered, false));
+    // A newer question leaves it there; when it fails, the last answer holds.
+    ask(&mut w);
+    let query = ask(&mut w);
+    w.take_findings(S, query, Err("No artery is near this point.".into()));
+    assert_eq!((peak(&w), w.flow().unwrap().previewed), (answered, false));
+    let query = ask(&mut w);
+    w.take_findings(S, query, Ok(Findings { aif: artery(500.0), ..findings() }));
+    assert_eq!((peak(&w), w.flow().unwrap().previewed), (500.0, false));
+    w.flow_mut().unwrap().cancel();
+    assert_eq!(peak(&w), 500.0);
+}
+
+#[test]
 fn the_overlay_belongs_to_the_step() {
     let mut w = reading();
     let desk = w.flow_mut().unwrap();
