@@ -27,7 +27,7 @@ pub const VEIN: u8 = 5;
 /// Fewer frames than this are rather phases of a scan than a bolus.
 const MADE_FOR_IT_FRAMES: u32 = 12;
 
-/// Deconvolution on one device. Lost with it.
+/// Concentration and deconvolution on one device. Lost with it.
 #[derive(Default)]
 pub struct GpuMapping {
     /// Compiled and checked against the twin at the first maps; an error once is an error for this device.

@@ -187,7 +187,7 @@ fn mirror_differs(shader: &shaders::Shader, size: usize, fields: &[(&'static str
 #[test]
 fn params_are_laid_out_alike() {
     use crate::display::slice;
-    use crate::kernels::{candidates, components, deconvolve, histogram, measures};
+    use crate::kernels::{candidates, components, concentrate, deconvolve, histogram, measures};
     let slice_fields = slice::params::field_offsets();
     let slice_size = size_of::<slice::Params>();
     for shader in [&shaders::SLICE_DIRECT, &shaders::SLICE_WRAPPED] {
@@ -200,6 +200,7 @@ fn params_are_laid_out_alike() {
         (&shaders::CANDIDATES_WRAPPED, size_of::<candidates::Params>(), candidates::field_offsets()),
         (&shaders::COMPONENTS, size_of::<components::Params>(), components::field_offsets()),
         (&shaders::MEASURES, size_of::<measures::Params>(), measures::field_offsets()),
+        (&shaders::CONCENTRATE, size_of::<concentrate::Params>(), concentrate::field_offsets()),
         (&shaders::DECONVOLVE, size_of::<deconvolve::Params>(), deconvolve::field_offsets()),
     ] {
         assert_eq!(mirror_differs(shader, size, &fields), Vec::<String>::new());

@@ -89,6 +89,10 @@ pub const COMPONENTS: Shader =
 pub const MEASURES: Shader =
     Shader { name: "measures", draws: false, parts: &[PIECE, part!("kernels/measures.wgsl")] };
 
+/// Frames to concentration over time, smoothed within a mask.
+pub const CONCENTRATE: Shader =
+    Shader { name: "concentrate", draws: false, parts: &[part!("kernels/concentrate.wgsl")] };
+
 /// Residue functions of voxels by one matrix, a ladder of them or iterations.
 pub const DECONVOLVE: Shader =
     Shader { name: "deconvolve", draws: false, parts: &[part!("kernels/deconvolve.wgsl")] };
@@ -104,6 +108,7 @@ pub const ALL: &[Shader] = &[
     CANDIDATES_WRAPPED,
     COMPONENTS,
     MEASURES,
+    CONCENTRATE,
     DECONVOLVE,
 ];
 

@@ -4,6 +4,8 @@
 //! two messages until it says [`Stage::Done`]. To cancel is to stop calling. The last maps stay until new ones
 //! are complete.
 
+mod device;
+
 use std::ops::Range;
 
 use contract::perfusion::{self as wish, Session};
@@ -342,31 +344,50 @@ impl Analysis {
     }
 
     fn curves_step(&mut self, input: &Input) -> Result<(usize, usize), Error> {
-        let (Some(checked), Some(mask)) = (&self.checked, &self.mask) else { return Ok((0, 1)) };
-        let echoes = echoes(input, checked);
-        let reading = Reading {
-            checked,
-            echoes: &echoes,
-            dims: dims(input),
-            moved: self.moved.as_ref().filter(|_| self.session.motion.corrects()),
-            mean: &self.mean,
+        self.begin_curves(input);
+        let (Some(mut preparing), Some(checked)) = (self.preparing.take(), &self.checked) else {
+            return Ok((0, 1));
         };
-        let preparing = self.preparing.get_or_insert_with(|| {
-            Preparing::begin(&reading, &mask.voxels, &wishes(&self.session, input, checked.kind))
-        });
+        let echoes = echoes(input, checked);
+        let reading = self.reading(input, checked, &echoes);
         let done = preparing.step(&reading);
         let progress = preparing.progress(&reading);
-        if done && let Some(preparing) = self.preparing.take() {
-            let mut prepared = preparing.finish();
-            crate::check_usable(&prepared)?;
-            if self.session.leakage_correction && checked.kind == Kind::Dsc {
-                crate::leakage::correct(&mut prepared, checked.timeline.dt_s);
-            }
-            self.moments = Some(Moments::of(&prepared.curves, checked.timeline.dt_s));
-            self.prepared = Some(prepared);
-            self.curves_stamp = crate::gpu::stamp();
+        if done {
+            self.finish_curves(preparing)?;
+        } else {
+            self.preparing = Some(preparing);
         }
         Ok(progress)
+    }
+
+    /// Finds the bolus, and what is to be done with the frames.
+    fn begin_curves(&mut self, input: &Input) {
+        if let (None, Some(checked), Some(mask)) = (&self.preparing, &self.checked, &self.mask) {
+            let echoes = echoes(input, checked);
+            let reading = self.reading(input, checked, &echoes);
+            let wishes = wishes(&self.session, input, checked.kind);
+            self.preparing = Some(Preparing::begin(&reading, &mask.voxels, &wishes));
+        }
+    }
+
+    fn reading<'a>(&'a self, input: &Input, checked: &'a Checked, echoes: &'a [Frames<'a>]) -> Reading<'a> {
+        let moved = self.moved.as_ref().filter(|_| self.session.motion.corrects());
+        Reading { checked, echoes, dims: dims(input), moved, mean: &self.mean }
+    }
+
+    fn finish_curves(&mut self, preparing: Preparing) -> Result<(), Error> {
+        let Some(checked) = &self.checked else { return Ok(()) };
+        let dt_s = checked.timeline.dt_s;
+        self.curves_stamp = preparing.stamp;
+        let (mut prepared, mut moments) = preparing.finish();
+        crate::check_usable(&prepared)?;
+        if self.session.leakage_correction && checked.kind == Kind::Dsc {
+            crate::leakage::correct(&mut prepared, dt_s);
+            (self.curves_stamp, moments) = (crate::gpu::stamp(), None);
+        }
+        self.moments = Some(moments.unwrap_or_else(|| Moments::of(&prepared.curves, dt_s)));
+        self.prepared = Some(prepared);
+        Ok(())
     }
 
     fn choose_vessels(&mut self, input: &Input) -> Result<(usize, usize), Error> {
@@ -384,7 +405,7 @@ impl Analysis {
         let gather = |voxels: &[u32]| {
             let mut preparing = Preparing::begin(&reading, voxels, &wishes);
             while !preparing.step(&reading) {}
-            preparing.finish().curves
+            preparing.finish().0.curves
         };
         let scene = Scene {
             curves: &prepared.curves,

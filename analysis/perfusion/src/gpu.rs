@@ -1,17 +1,19 @@
-//! The same maps with the deconvolution on a GPU: curves go there once, a few words per voxel come back.
+//! The same maps by a GPU: frames go there once, concentration comes back once, then a few words per voxel.
 //!
-//! The curves stay on the device, so another artery or method costs its matrices up and its peaks down. Whatever goes
-//! wrong is an [`Error`]; the caller then computes on the CPU and says so.
+//! The curves stay on the device, so another artery or method costs its matrices up and its peaks down. The host keeps
+//! them too, for searches, plots and checks. Whatever goes wrong is an [`Error`]; the caller then computes on the CPU
+//! and says so.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gpu_kernels::kernels::deconvolve;
+use gpu_kernels::kernels::{concentrate, deconvolve};
 use gpu_kernels::{Budget, ComputeError, Gpu, first_failure};
 
 use crate::curves::LANES;
 use crate::deconvolve::{Factor, Found, Linear, lag};
+use crate::prepare::{OnDevice, STEP_FRAMES};
 use crate::{Analysis, Input, Progress, Report, Session, Stage, Timings};
 
 /// Why there are no maps from the GPU.
@@ -41,7 +43,7 @@ impl Error {
 }
 
 /// The kernels of perfusion maps.
-const KERNELS: [&str; 1] = ["deconvolve"];
+const KERNELS: [&str; 2] = ["concentrate", "deconvolve"];
 /// Voxels of a slab at most: a step that a page can take turns with, 31 MB of 60 samples.
 const SLAB: usize = 1 << 17;
 
@@ -73,11 +75,23 @@ pub(crate) struct Work<'a> {
 
 /// The compiled kernels and the curves on the device. Made once per device, for one study at a time.
 pub struct Mapper {
+    concentrate: concentrate::Concentrate,
+    gathered: Option<Gathered>,
     kernel: deconvolve::Deconvolve,
     budget: Budget,
     slab: usize,
     held: Option<Held>,
     ready: Option<(u64, deconvolve::Ready)>,
+}
+
+/// Curves of one study in the making.
+struct Gathered {
+    stamp: u64,
+    work: OnDevice,
+    gathering: concentrate::Gathering,
+    /// Samples that have entered, then slabs that are converted.
+    entered: usize,
+    converted: usize,
 }
 
 /// Curves of one study.
@@ -95,8 +109,9 @@ impl Mapper {
 
     /// As `new`, with less than the device has.
     pub async fn within(gpu: &Gpu, budget: Budget) -> Result<Self, Error> {
+        let concentrate = concentrate::Concentrate::within(gpu, budget).await?;
         let kernel = deconvolve::Deconvolve::within(gpu, budget).await?;
-        Ok(Self { kernel, budget, slab: SLAB, held: None, ready: None })
+        Ok(Self { concentrate, gathered: None, kernel, budget, slab: SLAB, held: None, ready: None })
     }
 
     /// Smaller slabs than necessary, so that a test sees many of a small volume.
@@ -111,6 +126,7 @@ impl Mapper {
 
     /// Gives the curves back.
     pub fn forget(&mut self) {
+        self.gathered = None;
         self.held = None;
         self.ready = None;
     }
@@ -122,8 +138,10 @@ impl Mapper {
         analysis: &mut Analysis,
         input: &Input<'_>,
     ) -> Result<Progress, Error> {
-        if analysis.stage() != Stage::Maps {
-            return Ok(analysis.step(input)?);
+        match analysis.stage() {
+            Stage::Curves => return self.curves(gpu, analysis, input).await,
+            Stage::Maps => {}
+            _ => return Ok(analysis.step(input)?),
         }
         let Some(work) = analysis.maps_work()? else { return Ok(analysis.step(input)?) };
         let (first_block, found) = self.slab(gpu, &work).await?;
@@ -136,14 +154,73 @@ impl Mapper {
         Ok(Progress { stage: Stage::Maps, done: units(done), total: units(total) })
     }
 
+    /// One unit of the curves: room for them, some frames, or a slab.
+    async fn curves(
+        &mut self,
+        gpu: &Gpu,
+        analysis: &mut Analysis,
+        input: &Input<'_>,
+    ) -> Result<Progress, Error> {
+        let stamp = analysis.stamp_of_curves();
+        if stamp.is_none() || self.gathered.as_ref().map(|g| g.stamp) != stamp {
+            // The old ones first: both may not fit.
+            (self.gathered, self.held) = (None, None);
+            let Some((stamp, work)) = analysis.curves_for_device(input) else {
+                return Ok(analysis.step(input)?);
+            };
+            self.gathered = Some(self.gather(gpu, stamp, work).await?);
+        }
+        let Some(g) = &mut self.gathered else { return Ok(analysis.step(input)?) };
+        let (samples, slabs) = (g.work.samples, g.gathering.slabs());
+        if g.entered < samples {
+            let until = (g.entered + STEP_FRAMES).min(samples);
+            let frames = analysis.samples_for_device(input, &g.work.crop, g.entered..until);
+            for (frame, is_mixed) in frames {
+                self.concentrate.enter(gpu, &g.gathering, g.entered, &frame, is_mixed).await?;
+                g.entered += 1;
+            }
+        } else {
+            let OnDevice { signal, baseline, .. } = g.work;
+            let slab = self.concentrate.convert(gpu, &g.gathering, g.converted, signal, baseline).await?;
+            g.converted += 1;
+            analysis.take_curves(&slab)?;
+        }
+        let done = g.entered + g.converted;
+        if g.converted == slabs
+            && let Some(Gathered { stamp, gathering, .. }) = self.gathered.take()
+        {
+            let slabs = gathering.into_curves().into_iter().enumerate().collect();
+            self.held = Some(Held { stamp, slabs });
+        }
+        Ok(Progress { stage: Stage::Curves, done, total: samples + slabs })
+    }
+
+    async fn gather(&self, gpu: &Gpu, stamp: u64, work: OnDevice) -> Result<Gathered, Error> {
+        let slab = self.slab_of(work.samples)?;
+        let mixing = concentrate::Mixing {
+            extent: work.crop.extent,
+            kernels: work.kernels.each_ref().map(Vec::as_slice),
+            shares: &work.shares,
+        };
+        let gathering = self.concentrate.begin(gpu, &mixing, &work.places, work.samples, slab).await?;
+        Ok(Gathered { stamp, work, gathering, entered: 0, converted: 0 })
+    }
+
+    /// Voxels of a slab.
+    fn slab_of(&self, samples: usize) -> Result<usize, ComputeError> {
+        match self.slab.min(self.kernel.most_voxels(samples)) {
+            0 => {
+                let (value, limit) = (samples as u64, self.budget.binding_bytes / (LANES as u64 * 4));
+                Err(ComputeError::TooLarge { what: "samples of a curve", value, limit })
+            }
+            slab => Ok(slab),
+        }
+    }
+
     /// What was found in the slab that holds the next block, and the first block of it.
     async fn slab(&mut self, gpu: &Gpu, work: &Work<'_>) -> Result<(usize, Vec<Found>), Error> {
         let (samples, total) = (work.curves.samples(), work.curves.len());
-        let slab = self.slab.min(self.kernel.most_voxels(samples));
-        if slab == 0 {
-            let (value, limit) = (samples as u64, self.budget.binding_bytes / (LANES as u64 * 4));
-            return Err(ComputeError::TooLarge { what: "samples of a curve", value, limit }.into());
-        }
+        let slab = self.slab_of(samples)?;
         if self.held.as_ref().is_none_or(|h| h.stamp != work.curves_stamp) {
             // The old ones first: both may not fit.
             self.held = None;

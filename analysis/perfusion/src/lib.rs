@@ -8,6 +8,7 @@ mod analysis;
 mod artery;
 mod baseline;
 mod convert;
+mod crop;
 mod csv;
 mod curves;
 mod deconvolve;

@@ -3,14 +3,18 @@
 //! Without smoothing or moved frames, blocks are gathered straight from the stored voxels; with them, frame by
 //! frame first. Either way memory holds the masked voxels once.
 
+use std::ops::Range;
+
+use gpu_kernels::kernels::concentrate::{Concentration, Reason, Signal};
 use rayon::prelude::*;
 
 use crate::baseline;
 use crate::convert::{Conversion, Converted};
-use crate::curves::{Curves, LANES, Reject};
+use crate::crop::Crop;
+use crate::curves::{Curves, LANES, Moments, Reject};
 use crate::frames::Frames;
 use crate::motion::Moved;
-use crate::series::Checked;
+use crate::series::{Checked, Kind};
 use crate::smooth::{self, Smoother, Smoothing};
 use crate::timeline::Sample;
 
@@ -22,10 +26,10 @@ pub(crate) const STEP_BLOCKS: usize = 64;
 pub(crate) const STEP_BLOCKS: usize = 4096;
 /// Frames of one step, read side by side.
 #[cfg(target_arch = "wasm32")]
-const STEP_FRAMES: usize = 1;
+pub(crate) const STEP_FRAMES: usize = 1;
 /// Frames of one step, read side by side.
 #[cfg(not(target_arch = "wasm32"))]
-const STEP_FRAMES: usize = 8;
+pub(crate) const STEP_FRAMES: usize = 8;
 /// Share of the strongest voxels' contrast above which a voxel is a vessel to the smoothing: tissue has less than a
 /// tenth of an artery's, and noise of three frames has to be as high as the rest.
 const VESSEL_SHARE: f64 = 0.2;
@@ -67,6 +71,22 @@ pub(crate) struct Preparing {
     raw: Vec<Curves>,
     frames_done: usize,
     blocks_done: usize,
+    /// Told apart by it from other curves.
+    pub stamp: u64,
+    /// As a device told them.
+    moments: Option<Moments>,
+}
+
+/// What a device needs to do the rest of the stage.
+pub(crate) struct OnDevice {
+    pub crop: Crop,
+    /// Of the voxels, in the box.
+    pub places: Vec<u32>,
+    pub kernels: [Vec<f32>; 3],
+    pub shares: Vec<f32>,
+    pub signal: Signal,
+    pub baseline: usize,
+    pub samples: usize,
 }
 
 /// What does not change while the stage runs.
@@ -110,7 +130,7 @@ impl Preparing {
             .collect::<Vec<_>>();
         let curve = |i: usize| {
             let raw: Vec<f64> = rows.iter().map(|row| f64::from(row[i])).collect();
-            let positive = checked.kind != crate::series::Kind::Dsc || raw.iter().take(3).all(|v| *v > 0.0);
+            let positive = checked.kind != Kind::Dsc || raw.iter().take(3).all(|v| *v > 0.0);
             if !positive || raw.iter().any(|v| !v.is_finite()) {
                 return None;
             }
@@ -173,7 +193,7 @@ impl Preparing {
     fn vessels(&self, reading: &Reading, voxels: &[u32]) -> Vec<u32> {
         let (checked, strongest) = (reading.checked, &self.out.strongest);
         let (Some(arrival), Some(frames), true) =
-            (self.out.arrival, reading.echoes.last(), checked.kind != crate::series::Kind::Dsc)
+            (self.out.arrival, reading.echoes.last(), checked.kind != Kind::Dsc)
         else {
             return Vec::new();
         };
@@ -230,7 +250,18 @@ impl Preparing {
             smoothed_mm: 0.0,
         };
         let raw = Vec::new();
-        Self { conversion, out, smoother: None, by_frames: false, raw, frames_done: 0, blocks_done: 0 }
+        let stamp = crate::gpu::stamp();
+        Self {
+            conversion,
+            out,
+            smoother: None,
+            by_frames: false,
+            raw,
+            frames_done: 0,
+            blocks_done: 0,
+            stamp,
+            moments: None,
+        }
     }
 
     /// Units done and in all.
@@ -255,8 +286,19 @@ impl Preparing {
         self.blocks_done >= blocks
     }
 
-    pub fn finish(self) -> Prepared {
-        self.out
+    /// Also the moments, where they are known already.
+    pub fn finish(self) -> (Prepared, Option<Moments>) {
+        (self.out, self.moments)
+    }
+
+    /// A frame as it is before smoothing.
+    fn frame(frames: &Frames, reading: &Reading, t: usize) -> Vec<f32> {
+        let mut frame = Vec::new();
+        frames.frame(t, &mut frame);
+        match reading.moved {
+            Some(moved) => moved.resampled(t, &frame, reading.dims),
+            None => frame,
+        }
     }
 
     fn read_frames(&mut self, reading: &Reading) {
@@ -264,11 +306,7 @@ impl Preparing {
         let until = (first + STEP_FRAMES).min(reading.checked.timeline.frames_s.len());
         for (echo, frames) in reading.echoes.iter().enumerate() {
             let read = |t: usize| {
-                let mut frame = Vec::new();
-                frames.frame(t, &mut frame);
-                if let Some(moved) = reading.moved {
-                    frame = moved.resampled(t, &frame, reading.dims);
-                }
+                let mut frame = Self::frame(frames, reading, t);
                 if let Some(smoother) = &self.smoother {
                     smoother.run(&mut frame);
                 }
@@ -281,6 +319,82 @@ impl Preparing {
             }
         }
         self.frames_done = until;
+    }
+
+    /// What a device needs; `None` where two echoes become one curve or a filter is not a Gaussian: the host does these.
+    pub fn on_device(&self, reading: &Reading) -> Option<OnDevice> {
+        let voxels = self.out.curves.voxels();
+        let (kernels, shares) = match &self.smoother {
+            Some(smoother) => smoother.mixing().map(|(k, shares)| (k.map(<[f32]>::to_vec), shares))?,
+            None => Default::default(),
+        };
+        let signal = match (reading.checked.kind, self.conversion.te_s.as_slice()) {
+            (Kind::Ct, _) => Signal::Linear,
+            (Kind::Concentration, _) => Signal::Concentration,
+            (Kind::Dsc, [te_s]) => Signal::Logarithm(-self.conversion.factor / te_s),
+            (Kind::Dsc, _) => return None,
+        };
+        let crop = Crop::around(reading.dims, voxels);
+        Some(OnDevice {
+            crop,
+            places: voxels.iter().map(|v| crop.place(*v)).collect(),
+            kernels,
+            shares,
+            signal,
+            baseline: self.conversion.baseline,
+            samples: self.out.curves.samples(),
+        })
+    }
+
+    /// Some samples as frames of the box, and whether each is smoothed already: what has holes is smoothed here.
+    pub fn samples_for_device(
+        &self,
+        reading: &Reading,
+        crop: &Crop,
+        samples: Range<usize>,
+    ) -> Vec<(Vec<f32>, bool)> {
+        let Some(frames) = reading.echoes.first() else { return Vec::new() };
+        let sample = |index: usize| {
+            let Sample { before, after, share_after } = reading.checked.timeline.samples[index];
+            let mut one = Self::frame(frames, reading, before);
+            let mut other = (share_after > 0.0).then(|| Self::frame(frames, reading, after));
+            let holes = |s: &Smoother| s.has_holes(&one) || other.as_ref().is_some_and(|o| s.has_holes(o));
+            let mixed = self.smoother.as_ref().filter(|s| holes(s));
+            if let Some(smoother) = mixed {
+                smoother.run(&mut one);
+                other.iter_mut().for_each(|o| smoother.run(o));
+            }
+            if let Some(other) = other {
+                one.iter_mut().zip(&other).for_each(|(a, b)| *a += (b - *a) * share_after);
+            }
+            (crop.of(&one), mixed.is_some())
+        };
+        samples.into_par_iter().map(sample).collect()
+    }
+
+    /// Takes the next voxels as a device made them: whole blocks, or the rest. True when these were the last.
+    pub fn take(&mut self, slab: &Concentration, dt_s: f64) -> bool {
+        let first = self.blocks_done * LANES;
+        let (_, data, size) = self.out.curves.blocks_mut();
+        data[self.blocks_done * size..][..slab.blocks.len()].copy_from_slice(&slab.blocks);
+        self.out.baseline.extend(&slab.baseline);
+        self.out.noise.extend(&slab.noise);
+        let moments = self.moments.get_or_insert_default();
+        moments.area.extend(slab.area.iter().map(|a| a * dt_s as f32));
+        moments.peak.extend(&slab.peak);
+        moments.peak_at.extend(&slab.peak_at);
+        for (at, reason) in slab.reasons.iter().enumerate() {
+            let reason = match reason {
+                None => continue,
+                Some(Reason::NoMeasurement) => Reject::NoMeasurement,
+                Some(Reason::NotPositive) => Reject::NotPositive,
+                Some(Reason::ZeroBaseline) => Reject::ZeroBaseline,
+                Some(Reason::Constant) => Reject::Constant,
+            };
+            self.out.curves.reject(first + at, reason);
+        }
+        self.blocks_done += slab.reasons.len().div_ceil(LANES);
+        self.blocks_done >= self.out.curves.blocks()
     }
 
     fn convert(&mut self, reading: &Reading, blocks: std::ops::Range<usize>) {

@@ -6,6 +6,7 @@
 use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
+use crate::crop::Crop;
 use crate::level;
 
 /// Contrast to noise from which regions by threshold hardly change any more: on the sample (`docs/perfusion.md`),
@@ -65,10 +66,8 @@ pub(crate) fn automatic_mm(
 /// A filter for frames of one size.
 #[derive(Clone, Debug)]
 pub(crate) struct Smoother {
-    dims: [usize; 3],
-    /// The box that holds the mask: its first voxel, and how many there are. All below is within it.
-    first: [usize; 3],
-    extent: [usize; 3],
+    /// The box that holds the mask. All below is within it.
+    crop: Crop,
     /// Weights from the centre outwards, along columns, rows, slices.
     kernels: [Vec<f32>; 3],
     /// 1 within the mask.
@@ -92,25 +91,12 @@ impl Smoother {
             let radius = (3.0 * sd_mm / mm).floor() as usize;
             (0..=radius).map(|i| (-0.5 * (i as f64 * mm / sd_mm).powi(2)).exp() as f32).collect()
         });
-        let place = |v: u32| {
-            let v = v as usize;
-            [v % dims[0], v / dims[0] % dims[1], v / dims[0] / dims[1]]
-        };
-        let (mut first, mut end) = (dims, [0; 3]);
-        for voxel in voxels {
-            let at = place(*voxel);
-            for i in 0..3 {
-                first[i] = first[i].min(at[i]);
-                end[i] = end[i].max(at[i] + 1);
-            }
-        }
-        let extent = [0, 1, 2].map(|i| end[i].saturating_sub(first[i]));
-        let mut out =
-            Self { dims, first, extent, kernels, mask: Vec::new(), norm: Vec::new(), bilateral: None };
+        let crop = Crop::around(dims, voxels);
+        let mut out = Self { crop, kernels, mask: Vec::new(), norm: Vec::new(), bilateral: None };
         let mut whole = vec![0.0; dims[0] * dims[1] * dims[2]];
         voxels.iter().for_each(|v| whole[*v as usize] = 1.0);
         vessels.iter().for_each(|v| whole[*v as usize] = 0.0);
-        out.mask = out.cropped(&whole);
+        out.mask = crop.of(&whole);
         out.norm = out.gaussian(out.mask.clone());
         out
     }
@@ -118,13 +104,13 @@ impl Smoother {
     /// Mixes only voxels of the guide that differ by less than about `range_hu`. The guide is the mean over time,
     /// whose edges are those of anatomy and hardly of noise.
     pub fn keeping_edges(mut self, range_hu: f64, guide: &[f32]) -> Self {
-        self.bilateral = Some(Bilateral { range_hu: range_hu as f32, guide: self.cropped(guide) });
+        self.bilateral = Some(Bilateral { range_hu: range_hu as f32, guide: self.crop.of(guide) });
         self
     }
 
     /// Smooths a frame in place. What lies outside of the mask, and what has no number, stays and gives nothing.
     pub fn run(&self, frame: &mut [f32]) {
-        let mut values = self.cropped(frame);
+        let mut values = self.crop.of(frame);
         let mut holes = false;
         for (v, m) in values.iter_mut().zip(&self.mask) {
             holes |= *m > 0.0 && !v.is_finite();
@@ -152,31 +138,37 @@ impl Smoother {
                 sums
             }
         };
-        for (line, start) in self.lines().enumerate() {
-            let here = line * self.extent[0]..(line + 1) * self.extent[0];
-            let frame = &mut frame[start..start + self.extent[0]];
+        let columns = self.crop.extent[0];
+        for (line, start) in self.crop.lines().enumerate() {
+            let here = line * columns..(line + 1) * columns;
+            let frame = &mut frame[start..start + columns];
             for ((out, v), m) in frame.iter_mut().zip(&smoothed[here.clone()]).zip(&mask[here]) {
                 *out = if *m > 0.0 { *v } else { *out };
             }
         }
     }
 
-    /// Where each line of the box begins in a frame.
-    fn lines(&self) -> impl Iterator<Item = usize> + '_ {
-        let ([x, y, z], [_, rows, slices]) = (self.first, self.extent);
-        let [columns, all_rows, _] = self.dims;
-        (0..slices * rows).map(move |i| ((z + i / rows) * all_rows + y + i % rows) * columns + x)
+    /// How a device mixes what lies in the box; `None` where only the bilateral filter of the host does.
+    pub fn mixing(&self) -> Option<([&[f32]; 3], Vec<f32>)> {
+        if self.bilateral.is_some() {
+            return None;
+        }
+        let share = |(m, n): (&f32, &f32)| if *m > 0.0 && *n > 0.0 { 1.0 / n } else { 0.0 };
+        let shares = self.mask.iter().zip(&self.norm).map(share).collect();
+        Some((self.kernels.each_ref().map(Vec::as_slice), shares))
     }
 
-    fn cropped(&self, frame: &[f32]) -> Vec<f32> {
-        let mut out = Vec::with_capacity(self.extent.iter().product());
-        self.lines().for_each(|start| out.extend_from_slice(&frame[start..start + self.extent[0]]));
-        out
+    /// Whether a voxel that is mixed has no number in a frame: then its neighbours have other weights.
+    pub fn has_holes(&self, frame: &[f32]) -> bool {
+        let columns = self.crop.extent[0];
+        let mut lines = self.crop.lines().zip(self.mask.chunks_exact(columns.max(1)));
+        let hole = |(m, v): (&f32, &f32)| *m > 0.0 && !v.is_finite();
+        lines.any(|(start, mask)| mask.iter().zip(&frame[start..start + columns]).any(hole))
     }
 
     /// One axis after the other; every line of a plane stays in the cache while its neighbours are added.
     fn gaussian(&self, mut values: Vec<f32>) -> Vec<f32> {
-        let plane = self.extent[0] * self.extent[1];
+        let plane = self.crop.extent[0] * self.crop.extent[1];
         if plane == 0 {
             return values;
         }
@@ -191,7 +183,7 @@ impl Smoother {
         if kernel.len() <= 1 {
             return out;
         }
-        let slices = self.extent[2];
+        let slices = self.crop.extent[2];
         values.par_chunks_mut(plane).enumerate().for_each(|(z, sum)| {
             dispatch!(level(), simd => simd.vectorize(
                 #[inline(always)]
@@ -206,7 +198,7 @@ impl Smoother {
 
     #[inline(always)]
     fn in_plane(&self, values: &[f32], out: &mut [f32]) {
-        let [columns, rows, _] = self.extent;
+        let [columns, rows, _] = self.crop.extent;
         let [along_columns, along_rows, _] = &self.kernels;
         let reach = along_columns.len() - 1;
         // With zeros on both sides, so that no line has ends of its own.
@@ -227,7 +219,7 @@ impl Smoother {
 
     /// Tomasi and Manduchi 1998, with the range on a guide that is the same for all frames.
     fn bilateral(&self, frame: &[f32], mask: &[f32], Bilateral { range_hu, guide }: &Bilateral) -> Vec<f32> {
-        let [columns, rows, slices] = self.extent;
+        let [columns, rows, slices] = self.crop.extent;
         let reach = [0, 1, 2].map(|i| self.kernels[i].len() as isize - 1);
         let mut out = vec![0.0; frame.len()];
         out.par_chunks_mut(columns).enumerate().for_each(|(line, out)| {

@@ -203,8 +203,9 @@ impl Session {
                 }
                 _ => None,
             };
+            let stage = study.analysis.stage();
             let on_gpu = match gpu {
-                Some(canvas) if study.analysis.stage() == Stage::Maps => {
+                Some(canvas) if matches!(stage, Stage::Curves | Stage::Maps) => {
                     Some(canvas.mapping.step(&canvas.gpu, &mut study.analysis, &input).await)
                 }
                 _ => None,
@@ -217,7 +218,7 @@ impl Session {
                 Some(Err(error)) if error.cpu_can_compute() => {
                     study.failure = Some(error.to_string());
                     // What it found so far is not mixed with what the CPU finds.
-                    study.analysis.drop_from(Stage::Maps);
+                    study.analysis.drop_from(stage);
                     return Ok(true);
                 }
                 Some(Err(error)) => return Err(error.to_string()),

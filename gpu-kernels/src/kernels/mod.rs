@@ -4,6 +4,7 @@
 
 pub mod candidates;
 pub mod components;
+pub mod concentrate;
 pub mod deconvolve;
 #[cfg(not(target_arch = "wasm32"))]
 #[cfg(test)]
@@ -92,6 +93,13 @@ pub const ALL: &[Kernel] = &[
         computes: true,
         shaders: &[shaders::MEASURES],
         check: |gpu, extent| Box::pin(measures::check(gpu, extent)),
+    },
+    Kernel {
+        name: "concentrate",
+        tolerance: concentrate::TOLERANCE,
+        computes: true,
+        shaders: &[shaders::CONCENTRATE],
+        check: |gpu, extent| Box::pin(concentrate::check(gpu, extent)),
     },
     Kernel {
         name: "deconvolve",

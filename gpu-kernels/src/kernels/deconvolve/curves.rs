@@ -35,21 +35,29 @@ impl Curves {
         count: usize,
         blocks: &[f32],
     ) -> Result<Self, ComputeError> {
+        let want = count.div_ceil(LANES) * samples * LANES;
+        if blocks.len() != want {
+            return Err(ComputeError::Refused(format!("{} samples in blocks of {want}", blocks.len())));
+        }
+        let curves = Self::empty(gpu, budget, samples, count).await?;
+        guarded(gpu, || fill(gpu, &curves.buffer, 0, bytemuck::cast_slice(blocks))).await?;
+        Ok(curves)
+    }
+
+    /// Room for `count` voxels, all 0.
+    pub async fn empty(
+        gpu: &Gpu,
+        budget: Budget,
+        samples: usize,
+        count: usize,
+    ) -> Result<Self, ComputeError> {
         let most = Self::most(budget, samples);
         if count > most {
             let (value, limit) = (count as u64, most as u64);
             return Err(ComputeError::TooLarge { what: "voxels of a slab", value, limit });
         }
-        let want = count.div_ceil(LANES) * samples * LANES;
-        if blocks.len() != want {
-            return Err(ComputeError::Refused(format!("{} samples in blocks of {want}", blocks.len())));
-        }
-        guarded(gpu, || {
-            let buffer = storage(gpu, "curves", want as u64 * 4);
-            fill(gpu, &buffer, 0, bytemuck::cast_slice(blocks));
-            Self { buffer, count: count as u32, samples }
-        })
-        .await
+        let bytes = (count.div_ceil(LANES) * samples * LANES * 4) as u64;
+        guarded(gpu, || Self { buffer: storage(gpu, "curves", bytes), count: count as u32, samples }).await
     }
 
     /// Voxels.
@@ -67,7 +75,7 @@ impl Curves {
         self.buffer.size()
     }
 
-    pub(super) fn buffer(&self) -> &Held {
+    pub(in crate::kernels) fn buffer(&self) -> &Held {
         &self.buffer
     }
 }
