@@ -54,14 +54,32 @@ fn convolution(
     let job = Conv { batch: 1, groups, channels_in, channels_out, axes, transposed, activation, bias: false };
     let of = |f: fn(&Axis) -> usize| axes.iter().map(f).product::<usize>();
     let input = noise(rec, groups * channels_in * of(|a| a.input))?;
-    let raw = noise(rec, groups * channels_in * channels_out * of(|a| a.kernel))?;
+    let many = groups * channels_in * channels_out * of(|a| a.kernel);
+    let raw = noise(rec, many)?;
     let out = rec.take((groups * channels_out * of(|a| a.output)) as u64)?;
     let macs = job.macs() as f64;
     if channels_out == 1 {
-        return time(rec, name, macs, |rec| depthwise::record(rec, &job, &input, &raw, None, &out));
+        return time(rec, name, macs, {
+            let raw = conv::Weights::F32(raw.clone());
+            move |rec| depthwise::record(rec, &job, &input, &raw, None, &out)
+        });
     }
     let weights = conv::Weights::F32(conv::pack(rec, &job, &raw)?);
-    time(rec, name, macs, |rec| conv::record(rec, &job, &input, &weights, None, &out))
+    time(rec, name, macs, |rec| conv::record(rec, &job, &input, &weights, None, &out))?;
+    // Packed: what the words hold does not change how long they take, so the order does not matter here.
+    let scales = noise(rec, 2 * groups * channels_out)?;
+    let words = |rec: &mut Recorder, bytes: usize| noise(rec, job.packed_elements() * bytes / 4);
+    let held = [
+        ("bytes", conv::Weights::I8(words(rec, 1)?, scales.clone(), false)),
+        ("bytes with zero points", conv::Weights::I8(words(rec, 1)?, scales, true)),
+        ("halves", conv::Weights::F16(words(rec, 2)?)),
+    ];
+    for (kind, weights) in &held {
+        time(rec, &format!("{name}, {kind}"), macs, |rec| {
+            conv::record(rec, &job, &input, weights, None, &out)
+        })?;
+    }
+    Ok(())
 }
 
 fn all(rec: &mut Recorder) -> Result<(), GpuFault> {
@@ -75,9 +93,17 @@ fn all(rec: &mut Recorder) -> Result<(), GpuFault> {
     convolution(rec, "conv_transpose3d k2s2 32-16 16", [1, 32, 16], true, [twice; 3])?;
     let job = MatMul::plain(197, 768, 192);
     let (a, b, out) = (noise(rec, 197 * 192)?, noise(rec, 192 * 768)?, rec.take(197 * 768)?);
-    time(rec, "matmul 197x192x768", (197 * 192 * 768) as f64, |rec| {
-        matmul::record(rec, &job, &a, &b, None, &out)
-    })
+    let scales = noise(rec, 2 * 768)?;
+    for (kind, b) in [
+        ("", conv::Weights::F32(b.clone())),
+        (", bytes", conv::Weights::I8(b.clone(), scales, false)),
+        (", halves", conv::Weights::F16(b)),
+    ] {
+        time(rec, &format!("matmul 197x192x768{kind}"), (197 * 192 * 768) as f64, |rec| {
+            matmul::record_packed(rec, &job, &a, &b, None, &out)
+        })?;
+    }
+    Ok(())
 }
 
 fn main() {

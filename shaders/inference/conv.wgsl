@@ -3,14 +3,13 @@
 // A thread makes 4 neighbours of 4 to 16 output channels in registers, without barriers: weights are the same for a
 // whole workgroup and come through the cache. On software adapters, mobile and integrated GPUs that is faster than
 // tiles in shared memory.
-// y[o, p] = act(b[o] + s[o] * sum over taps t and input channels c of w[o, c, t] * x[c, p * stride + t * dilation - pad])
+// y[o, p] = act(b[o] + s[o] * sum over taps t and input channels c of (w[o, c, t] - z[o]) * x[c, p * stride + t * dilation - pad])
 
 /// Quads of output channels per thread, 1 to 4.
 override QUADS: u32 = 2u;
 
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> scale: array<f32>;
 @group(0) @binding(5) var<storage, read_write> output: array<f32>;
 
 /// Columns are output channels, rows are neighbours: x of four neighbours times weights of four channels.
@@ -19,8 +18,7 @@ fn outer(x: vec4<f32>, w: vec4<f32>) -> mat4x4<f32> {
 }
 
 fn store(values: vec4<f32>, channel: u32, at: u32, many: u32) {
-    let sum = values * select(1.0, scale[channel], params.tail.w > 0.0)
-        + select(0.0, bias[channel], params.tail.z > 0.0);
+    let sum = values * scale_of(channel) + select(0.0, bias[channel], params.tail.z > 0.0);
     let y = activate(params.tiles.w, sum, params.tail.x, params.tail.y);
     output[at] = y.x;
     if many > 1u { output[at + 1u] = y.y; }
@@ -49,6 +47,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     let taps = params.kernel.x * params.kernel.y * params.kernel.z;
     let w_base = wg.y * taps * channels * QUADS;
 
+    let channel_0 = group * params.dilation.w + block * QUADS * 4u;
+    let z0 = zeros_of(channel_0);
+    let z1 = zeros_of(channel_0 + 4u);
+    let z2 = zeros_of(channel_0 + 8u);
+    let z3 = zeros_of(channel_0 + 12u);
     var a0 = mat4x4<f32>();
     var a1 = mat4x4<f32>();
     var a2 = mat4x4<f32>();
@@ -71,10 +74,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
                     let loaded = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
                     // Not a product with 0: what lies outside may be infinite.
                     let x = select(vec4<f32>(0.0), loaded, inside);
-                    a0 += outer(x, weight_of(w));
-                    if QUADS > 1u { a1 += outer(x, weight_of(w + 1u)); }
-                    if QUADS > 2u { a2 += outer(x, weight_of(w + 2u)); }
-                    if QUADS > 3u { a3 += outer(x, weight_of(w + 3u)); }
+                    a0 += outer(x, weight_of(w, z0));
+                    if QUADS > 1u { a1 += outer(x, weight_of(w + 1u, z1)); }
+                    if QUADS > 2u { a2 += outer(x, weight_of(w + 2u, z2)); }
+                    if QUADS > 3u { a3 += outer(x, weight_of(w + 3u, z3)); }
                     w += QUADS;
                     at += vec4<u32>(in_plane);
                 }

@@ -4,7 +4,6 @@
 // [output channel][input channel of the group][tap]; of a transposed one [input channel][output channel of the group][tap].
 
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
@@ -34,6 +33,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
         w_step = own * taps;
     }
 
+    let scale = scale_of(channel);
     var sum = vec4<f32>(0.0);
     for (var kz = 0u; kz < params.kernel.x; kz++) {
         let iz = source_of(oz, kz, params.stride.x, params.dilation.x, params.pad.x, params.input.x);
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
                 var at = vec4<u32>(line) + vec4<u32>(max(ix, vec4<i32>(0)));
                 for (var c = 0u; c < channels; c++) {
                     let loaded = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
-                    sum += select(vec4<f32>(0.0), loaded, inside) * weights[w];
+                    sum += select(vec4<f32>(0.0), loaded, inside) * (operand_of(w) - scale.y);
                     w += w_step;
                     at += vec4<u32>(in_plane);
                 }
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
     let plane = params.output.x * params.output.y * params.output.z;
     let at = (wg.z * params.output.w + channel) * plane + row * params.output.z + ox;
-    sum += select(0.0, bias[channel], params.tail.z > 0.0);
+    sum = sum * scale.x + select(0.0, bias[channel], params.tail.z > 0.0);
     let y = activate(params.tiles.w, sum, params.tail.x, params.tail.y);
     let many = params.output.z - ox;
     output[at] = y.x;

@@ -21,15 +21,30 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read> c: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
+/// Four elements of B.
+fn of_b(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(operand_of(at.x), operand_of(at.y), operand_of(at.z), operand_of(at.w));
+}
+
+/// Scales of four columns, or their zero points.
+fn tail_of(columns: vec4<u32>, zero: bool) -> vec4<f32> {
+    let s = array<vec2<f32>, 4>(scale_of(columns.x), scale_of(columns.y), scale_of(columns.z), scale_of(columns.w));
+    return select(vec4<f32>(s[0].x, s[1].x, s[2].x, s[3].x), vec4<f32>(s[0].y, s[1].y, s[2].y, s[3].y), zero);
+}
+
+/// Four neighbours; those beyond the edge are the last column.
+fn columns_from(column: u32) -> vec4<u32> {
+    return min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.y - 1u));
+}
 
 fn put(row: u32, column: u32, base: u32, values: vec4<f32>) {
     if row >= params.size.x || column >= params.size.y {
         return;
     }
-    var y = values * params.tail.x;
+    var y = values * tail_of(columns_from(column), false) * params.tail.x;
     if params.tail.y != 0.0 {
         let at = row * params.other.x + column * params.other.y;
         let step = params.other.y;
@@ -67,8 +82,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     // Rows and columns beyond the edge read the last one; they are not stored.
     let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.x - 1u));
     let rows_2 = min(vec4<u32>(row) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(params.size.x - 1u));
-    let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.y - 1u));
-    let columns_2 = min(vec4<u32>(column) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(params.size.y - 1u));
+    let columns = columns_from(column);
+    let columns_2 = columns_from(column + 4u);
+    let zeros = tail_of(columns, true);
+    let zeros_2 = tail_of(columns_2, true);
     var at = base_a + rows * params.strides.x;
     var at_2 = base_a + rows_2 * params.strides.x;
     var bt = base_b + columns * params.strides.w;
@@ -93,8 +110,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     for (var k = 0u; k < params.size.z; k++) {
         let above = vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]);
         let below = vec4<f32>(a[at_2.x], a[at_2.y], a[at_2.z], a[at_2.w]);
-        let near = vec4<f32>(b[bt.x], b[bt.y], b[bt.z], b[bt.w]);
-        let far = vec4<f32>(b[bt_2.x], b[bt_2.y], b[bt_2.z], b[bt_2.w]);
+        let near = of_b(bt) - zeros;
+        let far = of_b(bt_2) - zeros_2;
         r0 += above.x * near;
         r1 += above.y * near;
         r2 += above.z * near;

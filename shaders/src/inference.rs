@@ -7,6 +7,11 @@ const ACTIVATION: Part = part!("inference/activation.wgsl");
 const SLIDING: Part = part!("inference/sliding.wgsl");
 const OUTSIDE: Part = part!("inference/outside.wgsl");
 const CONV_TEXT: Part = part!("inference/conv.wgsl");
+const OPERAND_F32: Part = part!("inference/operand_f32.wgsl");
+const OPERAND_I8: Part = part!("inference/operand_i8.wgsl");
+const OPERAND_F16: Part = part!("inference/operand_f16.wgsl");
+const DEPTHWISE_TEXT: Part = part!("inference/depthwise.wgsl");
+const MATMUL_TEXT: Part = part!("inference/matmul.wgsl");
 
 const fn computes(name: &'static str, parts: &'static [Part]) -> Shader {
     Shader { name, draws: false, parts }
@@ -20,15 +25,33 @@ pub const CONV: Shader =
 pub const CONV_I8: Shader =
     computes("conv, bytes", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_i8.wgsl"), CONV_TEXT]);
 
+/// The same with weights in packed half floats.
+pub const CONV_F16: Shader =
+    computes("conv, halves", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_f16.wgsl"), CONV_TEXT]);
+
 /// Convolution where a group has one output channel.
 pub const DEPTHWISE: Shader =
-    computes("depthwise", &[COMMON, ACTIVATION, SLIDING, part!("inference/depthwise.wgsl")]);
+    computes("depthwise", &[COMMON, ACTIVATION, SLIDING, OPERAND_F32, DEPTHWISE_TEXT]);
+
+/// The same with weights in packed bytes.
+pub const DEPTHWISE_I8: Shader =
+    computes("depthwise, bytes", &[COMMON, ACTIVATION, SLIDING, OPERAND_I8, DEPTHWISE_TEXT]);
+
+/// The same with weights in packed half floats.
+pub const DEPTHWISE_F16: Shader =
+    computes("depthwise, halves", &[COMMON, ACTIVATION, SLIDING, OPERAND_F16, DEPTHWISE_TEXT]);
 
 /// A 1×1 convolution and the channel of its largest result, four to a word.
 pub const LABELS: Shader = computes("labels", &[COMMON, part!("inference/labels.wgsl")]);
 
 /// Batched product of matrices.
-pub const MATMUL: Shader = computes("matmul", &[COMMON, ACTIVATION, part!("inference/matmul.wgsl")]);
+pub const MATMUL: Shader = computes("matmul", &[COMMON, ACTIVATION, OPERAND_F32, MATMUL_TEXT]);
+
+/// The same with the right operand in packed bytes.
+pub const MATMUL_I8: Shader = computes("matmul, bytes", &[COMMON, ACTIVATION, OPERAND_I8, MATMUL_TEXT]);
+
+/// The same with the right operand in packed half floats.
+pub const MATMUL_F16: Shader = computes("matmul, halves", &[COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT]);
 
 /// Poolings.
 pub const POOL: Shader = computes("pool", &[COMMON, part!("inference/pool.wgsl")]);
@@ -73,9 +96,14 @@ pub const MEASURE: Shader = computes("measure", &[COMMON, OUTSIDE, part!("infere
 pub const ALL: &[Shader] = &[
     CONV,
     CONV_I8,
+    CONV_F16,
     DEPTHWISE,
+    DEPTHWISE_I8,
+    DEPTHWISE_F16,
     LABELS,
     MATMUL,
+    MATMUL_I8,
+    MATMUL_F16,
     POOL,
     NORM,
     SOFTMAX,

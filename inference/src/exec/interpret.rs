@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use super::{Arg, Exec, ExecError, allowed};
 use crate::graph::{Graph, Node, ValueId};
+use crate::ops::packed::Packed;
 use crate::ops::{Known, Op, OpError, Prepared, planes};
-use crate::plan::{Part, Plan};
+use crate::plan::{Part, Plan, Terms};
 use crate::tensor::{DType, Tensor, TensorInfo};
 
 /// Why a run ended without result.
@@ -131,6 +132,14 @@ struct Slot<V> {
     info: TensorInfo,
     host: Option<Arc<Tensor>>,
     device: Option<V>,
+    /// Weights that are widened for the host where it asks for them.
+    packed: Option<Arc<Packed>>,
+}
+
+impl<V> Slot<V> {
+    const fn new(info: TensorInfo, host: Option<Arc<Tensor>>, device: Option<V>) -> Self {
+        Self { info, host, device, packed: None }
+    }
 }
 
 /// A model on an executor.
@@ -206,7 +215,9 @@ impl<E: Exec> Session<E> {
             return Ok(Arc::clone(plan));
         }
         let cost = |info: &TensorInfo| self.exec.bytes_of(info);
-        let plan = Arc::new(Plan::within(&self.graph, inputs, self.budget, &cost)?);
+        let packs = |op: &Op, weights: &Packed| self.exec.packs(op, weights);
+        let terms = Terms { cost: &cost, packs: &packs };
+        let plan = Arc::new(Plan::within(&self.graph, inputs, self.budget, terms)?);
         self.exec.expect(plan.peak_bytes);
         self.plan = Some((inputs.to_vec(), Arc::clone(&plan)));
         self.weights.clear();
@@ -266,13 +277,18 @@ impl<E: Exec> Session<E> {
         let mut slots: Vec<Option<Slot<E::Value>>> = graph.values.iter().map(|_| None).collect();
         for (&id, tensor) in &plan.constants {
             let device = self.weights.get(&id).cloned();
-            slots[id] = Some(Slot { info: tensor.info(), host: Some(Arc::clone(tensor)), device });
+            slots[id] = Some(Slot::new(tensor.info(), Some(Arc::clone(tensor)), device));
+        }
+        for (&id, weights) in &plan.packed {
+            let device = self.weights.get(&id).cloned();
+            let packed = Some(Arc::clone(weights));
+            slots[id] = Some(Slot { packed, ..Slot::new(weights.info(), None, device) });
         }
         for (input, given) in graph.inputs.iter().zip(inputs) {
             let info = given.info();
             slots[input.value] = Some(match given {
-                Given::Host(tensor) => Slot { info, host: Some(Arc::new(tensor)), device: None },
-                Given::There(value, _) => Slot { info, host: None, device: Some(value) },
+                Given::Host(tensor) => Slot::new(info, Some(Arc::new(tensor)), None),
+                Given::There(value, _) => Slot::new(info, None, Some(value)),
             });
         }
         for (step, &at) in plan.steps.iter().enumerate() {
@@ -335,7 +351,7 @@ impl<E: Exec> Session<E> {
                 Some(slot) => slot,
                 empty => {
                     let whole = Some(Arc::new(planes::zeros(&info)?));
-                    empty.insert(Slot { info, host: whole, device: None })
+                    empty.insert(Slot::new(info, whole, None))
                 }
             };
             let whole =
@@ -411,7 +427,7 @@ impl<E: Exec> Session<E> {
                     info: &slot.info,
                     host: slot.host.as_deref(),
                     value: slot.device.as_ref(),
-                    constant: plan.constants.contains_key(&id),
+                    constant: plan.is_constant(id),
                 })
             })
             .collect()
@@ -451,9 +467,14 @@ impl<E: Exec> Session<E> {
             else {
                 continue;
             };
-            if let Some(tensor) = &slot.host {
-                let value = self.exec.upload(tensor).map_err(|error| RunError::exec(node, error))?;
-                if plan.constants.contains_key(&id) {
+            let value = match (&slot.packed, &slot.host) {
+                (Some(weights), _) => Some(self.exec.upload_packed(&node.op, weights)),
+                (None, Some(tensor)) => Some(self.exec.upload(tensor)),
+                (None, None) => None,
+            };
+            if let Some(value) = value {
+                let value = value.map_err(|error| RunError::exec(node, error))?;
+                if plan.is_constant(id) {
                     self.weights.insert(id, value.clone());
                 }
                 slot.device = Some(value);
@@ -465,7 +486,7 @@ impl<E: Exec> Session<E> {
         };
         for ((id, value), info) in node.outputs.iter().zip(made).zip(outputs) {
             if let Some(id) = id {
-                slots[*id] = Some(Slot { info, host: None, device: Some(value) });
+                slots[*id] = Some(Slot::new(info, None, Some(value)));
             }
         }
         Ok(())
@@ -477,6 +498,11 @@ impl<E: Exec> Session<E> {
         slot: &mut Option<Slot<E::Value>>,
     ) -> Result<(), RunError> {
         if let Some(slot) = slot
+            && slot.host.is_none()
+            && let Some(weights) = &slot.packed
+        {
+            slot.host = Some(weights.widened().map_err(|error| RunError::node(node, error))?);
+        } else if let Some(slot) = slot
             && slot.host.is_none()
             && let Some(value) = &slot.device
         {
@@ -497,7 +523,7 @@ impl<E: Exec> Session<E> {
         let made = {
             let host = |id: Option<ValueId>| slots[id?].as_ref()?.host.as_deref();
             let inputs: Vec<_> = node.inputs.iter().map(|&id| host(id)).collect();
-            let constant = |id: &ValueId| plan.constants.contains_key(id);
+            let constant = |id: &ValueId| plan.is_constant(*id);
             let key = node.part_of.map_or((false, at), |whole| (true, whole));
             let prepared = self.prepared.entry(key).or_insert_with(|| {
                 let constants: Vec<_> = node.inputs.iter().map(|id| host(id.filter(constant))).collect();
@@ -511,7 +537,7 @@ impl<E: Exec> Session<E> {
         };
         for (id, tensor) in node.outputs.iter().zip(made) {
             if let Some(id) = id {
-                slots[*id] = Some(Slot { info: tensor.info(), host: Some(Arc::new(tensor)), device: None });
+                slots[*id] = Some(Slot::new(tensor.info(), Some(Arc::new(tensor)), None));
             }
         }
         Ok(())

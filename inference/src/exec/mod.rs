@@ -12,8 +12,10 @@ pub use host::HostOnly;
 pub use interpret::{Given, Progress, Report, RunError, Session};
 
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::image::{Image, Level, Measured, Sampling};
+use crate::ops::packed::Packed;
 use crate::ops::{Op, OpError};
 use crate::tensor::{Tensor, TensorInfo};
 
@@ -62,6 +64,20 @@ pub trait Exec {
     /// # Errors
     /// Where there is no room.
     fn upload(&mut self, tensor: &Tensor) -> Result<Self::Value, ExecError>;
+
+    /// Whether it keeps weights (input 1) of this operator as they are stored and widens them where it computes. Else they
+    /// are widened before they come.
+    fn packs(&self, _: &Op, _: &Packed) -> bool {
+        false
+    }
+
+    /// Copies weights there that it said to keep packed for this operator.
+    ///
+    /// # Errors
+    /// Where there is no room.
+    fn upload_packed(&mut self, _: &Op, weights: &Arc<Packed>) -> Result<Self::Value, ExecError> {
+        self.upload(weights.widened()?.as_ref())
+    }
 
     /// Whether it can hold a tensor like this (64-bit integers stay on the host).
     fn holds(&self, info: &TensorInfo) -> bool;

@@ -19,6 +19,7 @@ mod check;
 mod device;
 mod exec;
 mod fault;
+mod held;
 pub mod kernels;
 mod memory;
 mod recorder;

@@ -87,6 +87,7 @@ pub struct Recorder {
     nothing: Option<Block>,
     faults: Vec<Fault>,
     dispatches: u64,
+    uploaded_bytes: u64,
     /// Beyond, free buffers go back to the driver before a new one is made.
     expected_bytes: u64,
 }
@@ -105,6 +106,7 @@ impl Recorder {
             nothing: None,
             faults: Vec::new(),
             dispatches: 0,
+            uploaded_bytes: 0,
             expected_bytes: u64::MAX,
         }
     }
@@ -127,6 +129,11 @@ impl Recorder {
     /// Pipelines made and dispatches recorded so far.
     pub fn counts(&self) -> (usize, u64) {
         (self.pipelines.len(), self.dispatches)
+    }
+
+    /// Bytes of tensors that went to the device so far.
+    pub const fn uploaded_bytes(&self) -> u64 {
+        self.uploaded_bytes
     }
 
     fn open(&mut self) -> &mut Open {
@@ -176,6 +183,7 @@ impl Recorder {
         // A buffer of the pool may be read by work that is recorded but not submitted; writes overtake that.
         self.flush();
         let block = self.take((bytes.len() as u64).div_ceil(WORD_BYTES))?;
+        self.uploaded_bytes += bytes.len() as u64;
         // Writes are of whole words.
         let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
         if !words.is_empty() {

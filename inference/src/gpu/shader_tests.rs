@@ -9,7 +9,9 @@ use super::kernels;
 
 fn validated(source: &str) -> Result<naga::Module, String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    Validator::new(ValidationFlags::all(), Capabilities::default())
+    // `unpack2x16float` is WGSL's core; naga keeps it apart for WebGL1's sake, and every backend of wgpu has it.
+    let capabilities = Capabilities::default() | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|e| e.emit_to_string(source))?;
     Ok(module)
@@ -51,9 +53,14 @@ fn params_are_laid_out_alike() {
     for (shader, layout) in [
         (&wgsl::CONV, kernels::conv::field_offsets()),
         (&wgsl::CONV_I8, kernels::conv::field_offsets()),
+        (&wgsl::CONV_F16, kernels::conv::field_offsets()),
         (&wgsl::DEPTHWISE, kernels::conv::field_offsets()),
+        (&wgsl::DEPTHWISE_I8, kernels::conv::field_offsets()),
+        (&wgsl::DEPTHWISE_F16, kernels::conv::field_offsets()),
         (&wgsl::LABELS, kernels::labels::field_offsets()),
         (&wgsl::MATMUL, kernels::matmul::field_offsets()),
+        (&wgsl::MATMUL_I8, kernels::matmul::field_offsets()),
+        (&wgsl::MATMUL_F16, kernels::matmul::field_offsets()),
         (&wgsl::POOL, kernels::pool::field_offsets()),
         (&wgsl::NORM, kernels::norm::field_offsets()),
         (&wgsl::SOFTMAX, kernels::softmax::field_offsets()),

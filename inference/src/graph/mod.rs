@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ops::Op;
+use crate::ops::packed::Packed;
 use crate::tensor::{DType, Tensor};
 
 /// Number of a value; index into [`Graph::values`].
@@ -75,6 +76,8 @@ pub struct Graph {
     pub outputs: Vec<(String, ValueId)>,
     /// Values that are the same in every run.
     pub constants: HashMap<ValueId, Arc<Tensor>>,
+    /// Weights that a plan keeps packed; none as a file is read.
+    pub packed: HashMap<ValueId, Arc<Packed>>,
     /// Version of the ONNX operators in the file.
     pub opset: i64,
 }

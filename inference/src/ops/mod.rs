@@ -24,6 +24,7 @@ pub mod norm;
 pub mod normalize;
 pub mod numbers;
 pub mod order;
+pub mod packed;
 pub mod pad;
 pub mod planes;
 pub mod pool;

@@ -154,7 +154,7 @@ fn target(output: Option<DType>, zero: Option<DType>) -> Result<DType, OpError> 
 }
 
 /// The zero points as integers, as many as scales.
-fn zeros(zero: Option<&Tensor>, scales: usize) -> Result<Vec<i64>, OpError> {
+pub(super) fn zeros(zero: Option<&Tensor>, scales: usize) -> Result<Vec<i64>, OpError> {
     let Some(zero) = zero else { return Ok(vec![0; scales]) };
     let zeros = integers(zero, "the zero point")?;
     if zeros.len() == scales {

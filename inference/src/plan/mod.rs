@@ -3,6 +3,7 @@
 //! Everything is known before anything is allocated, so that a model that does not fit is refused with a number. Where
 //! a shape depends on data (NonZero, TopK by an input, suppression of boxes) the plan says so instead of guessing.
 
+mod packing;
 mod stream;
 
 use std::collections::{HashMap, HashSet};
@@ -12,6 +13,7 @@ pub use stream::Part;
 
 use crate::exec::{RunError, allowed, bytes};
 use crate::graph::{Dim, Graph, ValueId};
+use crate::ops::packed::Packed;
 use crate::ops::{Known, Op, OpError};
 use crate::tensor::{DType, Tensor, TensorInfo};
 
@@ -34,6 +36,8 @@ pub struct Plan {
     pub infos: Vec<Option<TensorInfo>>,
     /// Values that are the same whatever the inputs hold: weights, and arithmetic on shapes.
     pub constants: HashMap<ValueId, Arc<Tensor>>,
+    /// Weights that the executor keeps packed; they are constant and not among `constants`.
+    pub packed: HashMap<ValueId, Arc<Packed>>,
     /// Nodes that have to run, in order.
     pub steps: Vec<usize>,
     /// Values that are read for the last time by each step.
@@ -76,16 +80,22 @@ fn check_inputs(graph: &Graph, given: &[TensorInfo]) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Bytes that a tensor takes where it is computed.
-pub type Cost<'a> = &'a dyn Fn(&TensorInfo) -> u64;
+/// What a plan has to know of an executor.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// Bytes that a tensor takes where it is computed.
+    pub cost: &'a dyn Fn(&TensorInfo) -> u64,
+    /// Whether weights of an operator stay packed.
+    pub packs: &'a dyn Fn(&Op, &Packed) -> bool,
+}
 
 impl Plan {
     /// The plan for inputs like these, in the order of `graph.inputs`, in one piece.
     ///
     /// # Errors
     /// Inputs that the model does not take, and nodes whose shapes contradict each other.
-    pub fn new(graph: &Arc<Graph>, given: &[TensorInfo], cost: Cost<'_>) -> Result<Self, RunError> {
-        Self::of(Arc::clone(graph), HashMap::new(), given, cost)
+    pub fn new(graph: &Arc<Graph>, given: &[TensorInfo], terms: Terms<'_>) -> Result<Self, RunError> {
+        Self::of(Arc::clone(graph), HashMap::new(), given, terms)
     }
 
     /// The plan that takes no more than `budget` bytes: in one piece, or in the largest slabs that fit.
@@ -96,16 +106,16 @@ impl Plan {
         graph: &Arc<Graph>,
         given: &[TensorInfo],
         budget: u64,
-        cost: Cost<'_>,
+        terms: Terms<'_>,
     ) -> Result<Self, RunError> {
-        let whole = Self::new(graph, given, cost)?;
+        let whole = Self::new(graph, given, terms)?;
         let mut needed = whole.peak_bytes;
         if needed <= budget {
             return Ok(whole);
         }
         for planes in SLABS {
             let Some(streamed) = stream::stream(&whole, planes) else { continue };
-            let mut plan = Self::of(Arc::new(streamed.graph), streamed.parts, given, cost)?;
+            let mut plan = Self::of(Arc::new(streamed.graph), streamed.parts, given, terms)?;
             if plan.peak_bytes <= budget {
                 plan.slab = Some(planes);
                 return Ok(plan);
@@ -119,7 +129,7 @@ impl Plan {
         graph: Arc<Graph>,
         parts: HashMap<ValueId, Part>,
         given: &[TensorInfo],
-        cost: Cost<'_>,
+        terms: Terms<'_>,
     ) -> Result<Self, RunError> {
         check_inputs(&graph, given)?;
         let needed = needed(&graph, &parts);
@@ -129,6 +139,7 @@ impl Plan {
             parts,
             infos: vec![None; graph.values.len()],
             constants: graph.constants.clone(),
+            packed: graph.packed.clone(),
             steps: Vec::new(),
             ends: Vec::new(),
             peak_bytes: 0,
@@ -137,16 +148,21 @@ impl Plan {
         for (&id, tensor) in &graph.constants {
             plan.infos[id] = Some(tensor.info());
         }
+        for (&id, weights) in &graph.packed {
+            plan.infos[id] = Some(weights.info());
+        }
+        let packing = packing::Packing::new(&graph, &plan.parts, terms.packs);
+        plan.keep_halves(&packing);
         for (input, info) in graph.inputs.iter().zip(given) {
             plan.infos[input.value] = Some(info.clone());
         }
         for (at, node) in graph.nodes.iter().enumerate() {
-            if needed[at] && !plan.node(&graph, at).map_err(|error| RunError::node(node, error))? {
+            if needed[at] && !plan.node(&graph, at, &packing).map_err(|error| RunError::node(node, error))? {
                 plan.steps.push(at);
             }
         }
         plan.put_together();
-        plan.measure(cost);
+        plan.measure(terms.cost);
         Ok(plan)
     }
 
@@ -166,8 +182,11 @@ impl Plan {
     }
 
     /// Settles the shapes of a node's outputs; `true` where the outputs themselves are known now.
-    fn node(&mut self, graph: &Graph, at: usize) -> Result<bool, OpError> {
+    fn node(&mut self, graph: &Graph, at: usize, packing: &packing::Packing<'_>) -> Result<bool, OpError> {
         let node = &graph.nodes[at];
+        if self.keep_bytes(node, packing) {
+            return Ok(true);
+        }
         let mut inputs = Vec::with_capacity(node.inputs.len());
         let mut values = Vec::with_capacity(node.inputs.len());
         for id in &node.inputs {
@@ -233,7 +252,7 @@ impl Plan {
     }
 
     /// When values end, and how much room they take at the same time.
-    fn measure(&mut self, cost: Cost<'_>) {
+    fn measure(&mut self, cost: &dyn Fn(&TensorInfo) -> u64) {
         let graph = Arc::clone(&self.graph);
         let mut last: HashMap<ValueId, usize> = HashMap::new();
         for (step, &at) in self.steps.iter().enumerate() {
@@ -254,15 +273,18 @@ impl Plan {
         used.sort_unstable();
         used.dedup();
         self.constants.retain(|id, _| used.binary_search(id).is_ok());
+        self.keep_read();
         let on_host = |id: ValueId| self.infos[id].as_ref().and_then(bytes).unwrap_or(0);
         let size = |id: ValueId| self.infos[id].as_ref().map_or(0, cost);
-        let weights: u64 = used.iter().map(|&id| on_host(id)).sum::<u64>() + self.ready_bytes(&graph);
+        let packed: u64 = self.packed.values().map(|weights| weights.bytes()).sum();
+        let weights: u64 =
+            used.iter().map(|&id| on_host(id)).sum::<u64>() + self.ready_bytes(&graph) + packed;
         // Put together on the host while their parts come.
         let in_parts: HashSet<usize> = self.parts.values().map(|part| part.output).collect();
         let outputs: u64 = in_parts.iter().map(|&output| on_host(graph.outputs[output].1)).sum();
         let mut ends = vec![Vec::new(); self.steps.len()];
         for (&id, &step) in &last {
-            if !self.constants.contains_key(&id) {
+            if !self.is_constant(id) {
                 ends[step].push(id);
             }
         }
@@ -282,7 +304,10 @@ impl Plan {
                 .collect();
             // Half precision is widened for the time of an operator.
             let halves = node.inputs.iter().chain(&node.outputs).flatten().map(|&id| {
-                let info = self.infos[id].as_ref().filter(|i| matches!(i.dtype, DType::F16 | DType::BF16));
+                let info = self.infos[id]
+                    .as_ref()
+                    .filter(|_| !self.packed.contains_key(&id))
+                    .filter(|i| matches!(i.dtype, DType::F16 | DType::BF16));
                 info.and_then(bytes).unwrap_or(0).saturating_mul(2)
             });
             let scratch = node.op.kernel().scratch_bytes(&known).saturating_add(halves.sum());

@@ -64,6 +64,7 @@ pub(super) fn stream(planned: &Plan, planes: usize) -> Option<Streamed> {
             values: graph.values.clone(),
             inputs: graph.inputs.clone(),
             constants: planned.constants.clone(),
+            packed: planned.packed.clone(),
             opset: graph.opset,
             ..Graph::default()
         },
@@ -149,7 +150,7 @@ impl Stream<'_> {
             let own = along.and_then(|axis| info.shape.get(axis).copied()).unwrap_or(1);
             own == 1 || (own == extent && info.shape.len() == rank)
         };
-        let weights = || self.plan.constants.contains_key(&self.input(at, 1)?).then_some(());
+        let weights = || self.plan.is_constant(self.input(at, 1)?).then_some(());
         let space = rank >= 4 && extent > 1;
         Some(
             space

@@ -8,9 +8,10 @@ mod image;
 mod lower;
 mod moves;
 mod store;
+mod weights;
 
-use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::device::Gpu;
 use super::fault::GpuFault;
@@ -22,8 +23,10 @@ use super::recorder::Recorder;
 use crate::exec::{Arg, Exec, ExecError};
 use crate::image::{Image, Level, Measured, Sampling};
 use crate::ops::Op;
+use crate::ops::packed::Packed;
 use crate::tensor::{Tensor, TensorInfo};
 use lower::{Job, lower};
+use weights::{Held, Ready};
 
 impl From<GpuFault> for ExecError {
     fn from(fault: GpuFault) -> Self {
@@ -31,20 +34,22 @@ impl From<GpuFault> for ExecError {
     }
 }
 
-/// A tensor on the GPU: one word per element, whatever its type.
+/// A tensor on the GPU: one word per element, whatever its type, but for weights that stay packed.
 #[derive(Clone)]
 pub struct Value {
     block: Block,
     info: TensorInfo,
-    /// The same as packed weights of a convolution, once it was one.
-    packed: Rc<RefCell<Option<(conv::Conv, Block)>>>,
+    /// The same as weights of a kernel, once it was that.
+    ready: Rc<Ready>,
+    /// Weights that stay packed; `block` means nothing then.
+    held: Option<Rc<Held>>,
     /// Whether four elements share a word: labels on their way back, which nothing else reads.
     bytes: bool,
 }
 
 impl Value {
     fn new(block: Block, info: TensorInfo) -> Self {
-        Self { block, info, packed: Rc::default(), bytes: false }
+        Self { block, info, ready: Rc::default(), held: None, bytes: false }
     }
 }
 
@@ -76,23 +81,14 @@ impl GpuExec {
         fits.then_some(words)
     }
 
-    fn weights(&mut self, job: &conv::Conv, value: &Value) -> Result<conv::Weights, GpuFault> {
-        if let Some((known, block)) = &*value.packed.borrow()
-            && known.packs_like(job)
-        {
-            return Ok(conv::Weights::F32(block.clone()));
-        }
-        let block = conv::pack(&mut self.rec, job, &value.block)?;
-        *value.packed.borrow_mut() = Some((job.clone(), block.clone()));
-        Ok(conv::Weights::F32(block))
-    }
-
     fn execute(
         &mut self,
         job: Job,
         inputs: &[Option<&Value>],
         outputs: &[TensorInfo],
     ) -> Result<Vec<Value>, GpuFault> {
+        let readable = self.readable(&job, inputs)?;
+        let inputs: Vec<Option<&Value>> = readable.iter().map(Option::as_ref).collect();
         let input = |at: usize| {
             inputs
                 .get(at)
@@ -127,17 +123,12 @@ impl GpuExec {
                 conv::record(&mut self.rec, &job, &input(0)?.block, &weights, optional(2), &out)?;
             }
             Job::Depthwise(job) => {
-                depthwise::record(
-                    &mut self.rec,
-                    &job,
-                    &input(0)?.block,
-                    &input(1)?.block,
-                    optional(2),
-                    &out,
-                )?;
+                let weights = self.operand(input(1)?)?;
+                depthwise::record(&mut self.rec, &job, &input(0)?.block, &weights, optional(2), &out)?;
             }
             Job::MatMul(job) => {
-                matmul::record(&mut self.rec, &job, &input(0)?.block, &input(1)?.block, optional(2), &out)?;
+                let b = self.operand(input(1)?)?;
+                matmul::record_packed(&mut self.rec, &job, &input(0)?.block, &b, optional(2), &out)?;
             }
             Job::Pool(job) => pool::record(&mut self.rec, &job, &input(0)?.block, &out)?,
             Job::Norm(job) => {
@@ -191,6 +182,18 @@ impl Exec for GpuExec {
         Ok(Value::new(block, tensor.info()))
     }
 
+    fn packs(&self, op: &Op, weights: &Packed) -> bool {
+        // ConvLabels, small as it is, has a kernel for f32 alone.
+        self.words(&weights.info()).is_some() && weights.per_output(op).is_some()
+    }
+
+    fn upload_packed(&mut self, op: &Op, weights: &Arc<Packed>) -> Result<Value, ExecError> {
+        let scales = weights.per_output(op);
+        let scales =
+            scales.ok_or_else(|| ExecError::Device(format!("{op:?} cannot read such weights packed")))?;
+        Ok(self.hold(weights, scales)?)
+    }
+
     fn holds(&self, info: &TensorInfo) -> bool {
         store::has_word(info.dtype) && self.words(info).is_some()
     }
@@ -212,6 +215,9 @@ impl Exec for GpuExec {
     }
 
     async fn download(&mut self, value: &Value) -> Result<Tensor, ExecError> {
+        if let Some(tensor) = Self::held_tensor(value) {
+            return tensor;
+        }
         Ok(store::download(&mut self.rec, &value.block, &value.info, value.bytes).await?)
     }
 

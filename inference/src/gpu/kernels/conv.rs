@@ -11,6 +11,7 @@ use super::product;
 use crate::gpu::activation::Activation;
 use crate::gpu::check::{Case, Spec, Tolerance, Words, noise};
 use crate::gpu::fault::GpuFault;
+use crate::gpu::held::{self, Held, Raw};
 use crate::gpu::memory::Block;
 use crate::gpu::recorder::{DISPATCH_MACS, GROUP, Program, Recorder, Source};
 use crate::window::Axis;
@@ -63,13 +64,37 @@ pub struct Conv {
 pub(crate) const UNIT: Axis =
     Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_begin: 0, pad_end: 0 };
 
-/// Weights as the kernel wants them.
+/// Weights as a kernel wants them: this one in the order of [`pack`] and [`ordered`], others as they lie in the file.
 #[derive(Clone)]
 pub enum Weights {
-    /// f32, from [`pack`].
+    /// f32.
     F32(Block),
-    /// Bytes from [`pack_i8`], and one scale per output channel.
-    I8(Block, Block),
+    /// Signed bytes, four to a word; scale and zero point of each output channel; whether a zero point is not 0.
+    I8(Block, Block, bool),
+    /// Half floats, two to a word.
+    F16(Block),
+}
+
+impl Weights {
+    /// The bound blocks of weights at `elements` and, of bytes, of scales at `scales`.
+    pub(crate) fn bound(&self, elements: u32, scales: u32) -> Vec<(u32, &Block)> {
+        match self {
+            Self::F32(block) | Self::F16(block) => vec![(elements, block)],
+            Self::I8(block, pairs, _) => vec![(elements, block), (scales, pairs)],
+        }
+    }
+
+    /// The one of three shaders that reads them.
+    pub(crate) fn shader(
+        &self,
+        [full, bytes, halves]: [&'static shaders::Shader; 3],
+    ) -> &'static shaders::Shader {
+        match self {
+            Self::F32(_) => full,
+            Self::I8(..) => bytes,
+            Self::F16(_) => halves,
+        }
+    }
 }
 
 impl Conv {
@@ -124,8 +149,8 @@ impl Conv {
         self.channels_out.div_ceil(4 * self.quads())
     }
 
-    /// Words of packed weights.
-    pub(crate) fn packed_words(&self) -> usize {
+    /// Elements of weights in the order of [`pack`], those for nothing included.
+    pub fn packed_elements(&self) -> usize {
         self.groups * self.blocks() * self.taps() * self.channels_in * 4 * self.quads()
     }
 
@@ -213,7 +238,7 @@ impl Conv {
 /// Where they do not fit the device.
 pub fn pack(rec: &mut Recorder, conv: &Conv, raw: &Block) -> Result<Block, GpuFault> {
     let conv = conv.flattened();
-    let packed = rec.take(conv.packed_words() as u64)?;
+    let packed = rec.take(conv.packed_elements() as u64)?;
     let lanes = 4 * conv.quads();
     let (out, input) = conv.weight_strides();
     let extents = [conv.groups, conv.blocks(), conv.taps(), conv.channels_in, lanes];
@@ -229,29 +254,26 @@ pub fn pack(rec: &mut Recorder, conv: &Conv, raw: &Block) -> Result<Block, GpuFa
     Ok(packed)
 }
 
-/// Packs signed bytes that lie as in the file, four output channels to a word.
-pub fn pack_i8(conv: &Conv, raw: &[i8]) -> Vec<u32> {
+/// Elements that lie as in the file, in the order of [`pack`]: four output channels lie together.
+pub fn ordered<T: std::marker::Copy + Default>(conv: &Conv, raw: &[T]) -> Vec<T> {
     let conv = conv.flattened();
-    let (quads, own) = (conv.quads(), conv.channels_out);
+    let (lanes, own) = (4 * conv.quads(), conv.channels_out);
     let (out, input) = conv.weight_strides();
-    let mut words = Vec::with_capacity(conv.packed_words() / 4);
+    let mut elements = Vec::with_capacity(conv.packed_elements());
     for group in 0..conv.groups {
         for block in 0..conv.blocks() {
             for tap in 0..conv.taps() {
                 for channel in 0..conv.channels_in {
-                    for quad in 0..quads {
-                        let first = (block * quads + quad) * 4;
-                        words.push(u32::from_le_bytes(std::array::from_fn(|lane| {
-                            let o = first + lane;
-                            let at = group * conv.group_stride() + o * out + channel * input + tap;
-                            if o < own { raw.get(at).map_or(0, |&w| w as u8) } else { 0 }
-                        })));
-                    }
+                    let base = group * conv.group_stride() + channel * input + tap;
+                    elements.extend((block * lanes..(block + 1) * lanes).map(|o| {
+                        let own = (o < own).then(|| raw.get(base + o * out).copied()).flatten();
+                        own.unwrap_or_default()
+                    }));
                 }
             }
         }
     }
-    words
+    elements
 }
 
 /// Adds a convolution. `bias` is read where the job says there is one.
@@ -269,19 +291,17 @@ pub fn record(
     let conv = conv.flattened();
     let quads = conv.quads();
     let blocks = conv.groups * conv.blocks();
-    let mut params = conv.params(conv.blocks());
+    let params = conv.params(conv.blocks());
     let nothing = rec.nothing()?;
-    let (shader, weights, scale) = match weights {
-        Weights::F32(weights) => (&wgsl::CONV, weights, &nothing),
-        Weights::I8(weights, scale) => {
-            params.tail[3] = 1.0;
-            (&wgsl::CONV_I8, weights, scale)
-        }
-    };
-    let constants = [("QUADS", quads as f64), ("TRANSPOSED", f64::from(u8::from(conv.transposed)))];
+    let shader = weights.shader([&wgsl::CONV, &wgsl::CONV_I8, &wgsl::CONV_F16]);
+    let mut constants = vec![("QUADS", quads as f64), ("TRANSPOSED", f64::from(u8::from(conv.transposed)))];
+    if let Weights::I8(_, _, zeros) = weights {
+        constants.push(("ZEROS", f64::from(u8::from(*zeros))));
+    }
     let program =
         Program { name: "conv", source: Source::Shader(shader), entry: "main", constants: &constants };
-    let bound = [(1, input), (2, weights), (3, bias.unwrap_or(&nothing)), (4, scale), (5, out)];
+    let mut bound = vec![(1, input), (3, bias.unwrap_or(&nothing)), (5, out)];
+    bound.extend(weights.bound(2, 4));
     let per_thread = (conv.taps() * conv.channels_in * 16 * quads) as u64;
     conv.dispatch(rec, &program, params, &bound, blocks, per_thread)
 }
@@ -436,71 +456,62 @@ fn plain_cases() -> Vec<Case<Conv>> {
     cases
 }
 
-/// What a case runs: weights in f32, or the same rounded to bytes.
+/// What a case runs.
 pub(crate) struct Job {
     conv: Conv,
-    bytes: bool,
+    held: Held,
 }
 
 /// See [`Spec`].
 pub(crate) struct ThisKernel;
 
-/// Bytes and scales of weights, per output channel, symmetric.
-fn quantised(conv: &Conv, weights: &[f32]) -> (Vec<i8>, Vec<f32>) {
-    let (out, input) = conv.weight_strides();
-    let mut bytes = vec![0; weights.len()];
-    let mut scales = Vec::new();
-    for o in 0..conv.groups * conv.channels_out {
-        let base = o / conv.channels_out * conv.group_stride() + o % conv.channels_out * out;
-        let own = (0..conv.channels_in).flat_map(|c| (0..conv.taps()).map(move |t| base + c * input + t));
-        let scale = own.clone().map(|i| weights[i].abs()).fold(0.0, f32::max) / 127.0;
-        for i in own {
-            bytes[i] = (weights[i] / scale).round() as i8;
-        }
-        scales.push(scale);
+impl Conv {
+    /// The output channel of a weight.
+    pub(crate) fn channel_of(&self, i: usize) -> usize {
+        let (group, rest) = (i / self.group_stride(), i % self.group_stride());
+        group * self.channels_out + rest / self.weight_strides().0 % self.channels_out
     }
-    (bytes, scales)
 }
 
 impl Spec for ThisKernel {
     type Job = Job;
 
     fn cases() -> Vec<Case<Job>> {
-        let mut cases = Vec::new();
-        for case in plain_cases() {
-            cases.push(Case {
-                name: case.name,
-                job: Job { conv: case.job, bytes: false },
-                inputs: case.inputs,
-            });
-        }
-        for mut case in plain_cases().into_iter().take(16) {
-            let (bytes, scales) = quantised(&case.job, case.inputs[1].f32());
+        let case = |case: Case<Conv>, held| {
             let conv = case.job;
-            let channel = |i: usize| {
-                let (group, rest) = (i / conv.group_stride(), i % conv.group_stride());
-                let (out, _) = conv.weight_strides();
-                group * conv.channels_out + rest / out % conv.channels_out
-            };
-            let widened = bytes.iter().enumerate().map(|(i, &b)| f32::from(b) * scales[channel(i)]).collect();
-            case.inputs[1] = Words::F32(widened);
-            case.inputs.push(Words::U32(pack_i8(&conv, &bytes)));
-            case.inputs.push(Words::F32(scales));
-            cases.push(Case {
-                name: format!("{}, bytes", case.name),
-                job: Job { conv, bytes: true },
-                inputs: case.inputs,
-            });
+            let channels = conv.groups * conv.channels_out;
+            let (weights, held_words) = held::round(
+                held,
+                case.inputs[1].f32(),
+                channels,
+                |i| conv.channel_of(i),
+                |raw| match raw {
+                    Raw::Codes(codes) => Raw::Codes(ordered(&conv, &codes)),
+                    Raw::Halves(bits) => Raw::Halves(ordered(&conv, &bits)),
+                },
+            );
+            let mut inputs = case.inputs.clone();
+            inputs[1] = weights;
+            inputs.extend(held_words);
+            let name = if held == Held::F32 { case.name } else { format!("{}, {held:?}", case.name) };
+            Case { name, job: Job { conv, held }, inputs }
+        };
+        let mut cases: Vec<_> = plain_cases().into_iter().map(|c| case(c, Held::F32)).collect();
+        // All shapes in bytes; of the others fewer, because each kind of pipeline takes a software adapter half a second.
+        for (held, step) in
+            [(Held::Bytes { zeros: false }, 1), (Held::Bytes { zeros: true }, 3), (Held::Halves, 2)]
+        {
+            cases.extend(plain_cases().into_iter().take(16).step_by(step).map(|c| case(c, held)));
         }
         cases
     }
 
     fn record(rec: &mut Recorder, job: &Job, inputs: &[Block], out: &Block) -> Result<(), GpuFault> {
-        let weights = if job.bytes {
-            Weights::I8(inputs[3].clone(), inputs[4].clone())
-        } else {
-            Weights::F32(pack(rec, &job.conv, &inputs[1])?)
+        let packed = match job.held {
+            Held::F32 => Some(pack(rec, &job.conv, &inputs[1])?),
+            _ => None,
         };
+        let weights = held::weights(job.held, packed.as_ref().unwrap_or(&inputs[1]), &inputs[3..]);
         record(rec, &job.conv, &inputs[0], &weights, Some(&inputs[2]), out)
     }
 

@@ -4,9 +4,10 @@
 
 use shaders::inference as wgsl;
 
-use super::conv::{self, Conv, axis, case};
+use super::conv::{self, Conv, Weights, axis, case};
 use crate::gpu::check::{Case, Spec, Tolerance, Words};
 use crate::gpu::fault::GpuFault;
+use crate::gpu::held::{self, Held};
 use crate::gpu::memory::Block;
 use crate::gpu::recorder::{Program, Recorder, Source};
 
@@ -21,7 +22,7 @@ pub fn record(
     rec: &mut Recorder,
     conv: &Conv,
     input: &Block,
-    weights: &Block,
+    weights: &Weights,
     bias: Option<&Block>,
     out: &Block,
 ) -> Result<(), GpuFault> {
@@ -30,22 +31,29 @@ pub fn record(
     let constants = [("TRANSPOSED", f64::from(u8::from(conv.transposed)))];
     let program = Program {
         name: "depthwise",
-        source: Source::Shader(&wgsl::DEPTHWISE),
+        source: Source::Shader(weights.shader([&wgsl::DEPTHWISE, &wgsl::DEPTHWISE_I8, &wgsl::DEPTHWISE_F16])),
         entry: "main",
         constants: &constants,
     };
-    let bound = [(1, input), (2, weights), (3, bias.unwrap_or(&nothing)), (4, out)];
+    let mut bound = vec![(1, input), (3, bias.unwrap_or(&nothing)), (4, out)];
+    bound.extend(weights.bound(2, 5));
     let taps: usize = conv.axes.iter().map(|a| a.kernel).product();
     conv.dispatch(rec, &program, conv.params(1), &bound, channels, (taps * conv.channels_in * 4) as u64)
+}
+
+/// What a case runs.
+pub(crate) struct Job {
+    conv: Conv,
+    held: Held,
 }
 
 /// See [`Spec`].
 pub(crate) struct ThisKernel;
 
 impl Spec for ThisKernel {
-    type Job = Conv;
+    type Job = Job;
 
-    fn cases() -> Vec<Case<Conv>> {
+    fn cases() -> Vec<Case<Job>> {
         const ONE: [usize; 6] = [1, 1, 1, 1, 0, 0];
         let c = conv::conv;
         let mut cases = vec![
@@ -74,14 +82,27 @@ impl Spec for ThisKernel {
         no_bias.activation = crate::gpu::Activation::Clip(0.0, 6.0);
         no_bias.axes[2] = axis(false, [9, 3, 2, 1, 0, 1]);
         cases.push(case("no bias, clipped", no_bias));
-        cases
+        let kinds = [Held::F32, Held::Bytes { zeros: false }, Held::Bytes { zeros: true }, Held::Halves];
+        let all = kinds.iter().flat_map(|&held| cases.iter().map(move |case| (held, case)));
+        all.map(|(held, case)| {
+            let conv = case.job.clone();
+            let channels = conv.groups * conv.channels_out;
+            let of = |i| conv.channel_of(i);
+            let (weights, words) = held::round(held, case.inputs[1].f32(), channels, of, |raw| raw);
+            let mut inputs = case.inputs.clone();
+            inputs[1] = weights;
+            inputs.extend(words);
+            Case { name: format!("{}, {held:?}", case.name), job: Job { conv, held }, inputs }
+        })
+        .collect()
     }
 
-    fn record(rec: &mut Recorder, job: &Conv, inputs: &[Block], out: &Block) -> Result<(), GpuFault> {
-        record(rec, job, &inputs[0], &inputs[1], Some(&inputs[2]), out)
+    fn record(rec: &mut Recorder, job: &Job, inputs: &[Block], out: &Block) -> Result<(), GpuFault> {
+        let weights = held::weights(job.held, &inputs[1], &inputs[3..]);
+        record(rec, &job.conv, &inputs[0], &weights, Some(&inputs[2]), out)
     }
 
-    fn twin(job: &Conv, inputs: &[Words]) -> Words {
-        conv::twin(job, inputs)
+    fn twin(job: &Job, inputs: &[Words]) -> Words {
+        conv::twin(&job.conv, inputs)
     }
 }

@@ -5,10 +5,12 @@
 use bytemuck::{Pod, Zeroable};
 use shaders::inference as wgsl;
 
+use super::conv::Weights;
 use super::{product, row, strides_of};
 use crate::gpu::activation::Activation;
 use crate::gpu::check::{Case, Spec, Tolerance, Words, noise};
 use crate::gpu::fault::GpuFault;
+use crate::gpu::held::{self, Held};
 use crate::gpu::memory::Block;
 use crate::gpu::recorder::{DISPATCH_MACS, Program, Recorder, Source, groups_of};
 
@@ -132,6 +134,21 @@ pub fn record(
     c: Option<&Block>,
     out: &Block,
 ) -> Result<(), GpuFault> {
+    record_packed(rec, job, a, &Weights::F32(b.clone()), c, out)
+}
+
+/// The same with B in any form; scales and zero points are of its columns.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_packed(
+    rec: &mut Recorder,
+    job: &MatMul,
+    a: &Block,
+    b: &Weights,
+    c: Option<&Block>,
+    out: &Block,
+) -> Result<(), GpuFault> {
     if job.batch.len() > 4 {
         return Err(GpuFault::unfit(
             "matmul",
@@ -156,9 +173,10 @@ pub fn record(
         tail: [job.alpha, if c.is_some() { job.beta } else { 0.0 }, act_a, act_b],
     };
     let nothing = rec.nothing()?;
-    let program =
-        Program { name: "matmul", source: Source::Shader(&wgsl::MATMUL), entry: "main", constants: &[] };
-    let bound = [(1, a), (2, b), (3, c.unwrap_or(&nothing)), (4, out)];
+    let shader = b.shader([&wgsl::MATMUL, &wgsl::MATMUL_I8, &wgsl::MATMUL_F16]);
+    let program = Program { name: "matmul", source: Source::Shader(shader), entry: "main", constants: &[] };
+    let mut bound = vec![(1, a), (3, c.unwrap_or(&nothing)), (4, out)];
+    bound.extend(b.bound(2, 5));
     let [x, y, _] = groups_of(threads)?;
     let most = (DISPATCH_MACS / macs.max(1)).clamp(1, 65_535);
     while first < batches {
@@ -170,13 +188,19 @@ pub fn record(
     Ok(())
 }
 
+/// What a case runs.
+pub(crate) struct Job {
+    product: MatMul,
+    held: Held,
+}
+
 /// See [`Spec`].
 pub(crate) struct ThisKernel;
 
 impl Spec for ThisKernel {
-    type Job = MatMul;
+    type Job = Job;
 
-    fn cases() -> Vec<Case<MatMul>> {
+    fn cases() -> Vec<Case<Job>> {
         let mut cases = Vec::new();
         let mut add = |name: &str, job: MatMul, matrices_a: usize, matrices_b: usize| {
             let inputs = vec![
@@ -187,7 +211,7 @@ impl Spec for ThisKernel {
                     (job.strides_c[0] * (job.rows - 1) + job.strides_c[1] * (job.columns - 1)) + 1,
                 )),
             ];
-            cases.push(Case { name: name.to_owned(), job, inputs });
+            cases.push(Case { name: name.to_owned(), job: Job { product: job, held: Held::F32 }, inputs });
         };
         let p = MatMul::plain;
         add("one number", p(1, 1, 1), 1, 1);
@@ -221,14 +245,37 @@ impl Spec for ThisKernel {
         for activation in Activation::EACH {
             add(&format!("{activation:?}"), MatMul { activation, ..p(5, 6, 7) }, 1, 1);
         }
+        // Weights have no batch; scales belong to columns, wherever those lie.
+        for held in [Held::Bytes { zeros: false }, Held::Bytes { zeros: true }, Held::Halves] {
+            for (transposed_b, [rows, columns, sum]) in
+                [(false, [1, 1, 1]), (true, [1, 1000, 31]), (false, [22, 23, 30]), (true, [19, 21, 17])]
+            {
+                let job = MatMul {
+                    transposed_b,
+                    alpha: 0.5,
+                    beta: 2.0,
+                    strides_c: [0, 1],
+                    ..p(rows, columns, sum)
+                };
+                let column = |i: usize| if transposed_b { i / sum } else { i % columns };
+                let b = noise(13, sum * columns);
+                let (b, words) = held::round(held, &b, columns, column, |raw| raw);
+                let mut inputs = vec![Words::F32(noise(12, rows * sum)), b, Words::F32(noise(14, columns))];
+                inputs.extend(words);
+                let name = format!("{rows}x{columns}x{sum}, transposed {transposed_b}, {held:?}");
+                cases.push(Case { name, job: Job { product: job, held }, inputs });
+            }
+        }
         cases
     }
 
-    fn record(rec: &mut Recorder, job: &MatMul, inputs: &[Block], out: &Block) -> Result<(), GpuFault> {
-        record(rec, job, &inputs[0], &inputs[1], Some(&inputs[2]), out)
+    fn record(rec: &mut Recorder, job: &Job, inputs: &[Block], out: &Block) -> Result<(), GpuFault> {
+        let b = held::weights(job.held, &inputs[1], &inputs[3..]);
+        record_packed(rec, &job.product, &inputs[0], &b, Some(&inputs[2]), out)
     }
 
-    fn twin(job: &MatMul, inputs: &[Words]) -> Words {
+    fn twin(job: &Job, inputs: &[Words]) -> Words {
+        let job = &job.product;
         let [a, b, c] = [0, 1, 2].map(|i| inputs[i].f32());
         let mut result = Vec::new();
         for batch in super::indices(&job.batch) {
