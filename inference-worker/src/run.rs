@@ -197,7 +197,9 @@ async fn labelled<E: Exec>(
 /// A GPU, if one is to be used: one that a processor plays is slower than the CPU's own code.
 async fn device(place: Place, warnings: &mut Vec<String>) -> Result<Option<GpuExec>, String> {
     match Gpu::request().await {
-        Ok(gpu) if place == Place::Gpu || !gpu.is_software() => Ok(Some(GpuExec::new(gpu, false))),
+        Ok(gpu) if place == Place::Gpu || !gpu.is_software() => {
+            Ok(Some(GpuExec::new(gpu, false).in_halves()))
+        }
         Ok(_) => Ok(None),
         Err(error) if place == Place::Gpu => Err(error.to_string()),
         // What the adapters of other systems are called is no news to a reader of the page.

@@ -7,8 +7,19 @@ mod common;
 use inference::conformance::{Verdict, judge};
 use inference::gpu::GpuExec;
 
+/// The same with half floats stored as such: what computes on those has to round as ONNX does, everything else to bring
+/// them over.
+#[test]
+fn every_core_case_that_a_gpu_can_run_passes_with_half_floats_stored_as_such() {
+    passes(true);
+}
+
 #[test]
 fn every_core_case_that_a_gpu_can_run_passes_on_it() {
+    passes(false);
+}
+
+fn passes(halves: bool) {
     let Some(folder) = testbed::reference("data/onnx-node-tests") else { return };
     let Some(gpu) = common::gpu() else { return };
     let manifest = std::fs::read_to_string(folder.join("manifest.tsv")).unwrap();
@@ -17,7 +28,8 @@ fn every_core_case_that_a_gpu_can_run_passes_on_it() {
     let column = |name: &str| header.iter().position(|h| h.starts_with(name)).unwrap();
     let (name, category, kind, ort) = (column("name"), column("category"), column("gpu"), column("ort_cpu"));
     let tests = common::node_tests(&folder.join("developer.tar.zst"));
-    let mut exec = GpuExec::new(gpu, true);
+    let exec = GpuExec::new(gpu, true);
+    let mut exec = if halves { exec.in_halves() } else { exec };
     let (mut passed, mut on_gpu) = (0, 0);
     let mut wrong = Vec::new();
     for row in lines.filter(|l| l[category] == "core" && l[kind] == "gpu" && l[ort] == "ok") {

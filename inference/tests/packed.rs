@@ -179,8 +179,15 @@ fn bytes_stay_packed_where_scales_go_along_output_channels_and_mean_the_same_eve
 
 #[test]
 fn half_floats_stay_packed_and_mean_the_same() {
-    let Some(gpu) = common::gpu() else { return };
-    let mut exec = GpuExec::new(gpu, true);
+    // Activations in words, and as half floats where the device has them.
+    for in_halves in [false, true] {
+        let Some(gpu) = common::gpu() else { return };
+        let exec = GpuExec::new(gpu, true);
+        half_floats(if in_halves { exec.in_halves() } else { exec });
+    }
+}
+
+fn half_floats(mut exec: GpuExec) {
     for (name, op, input, weights, _) in operators() {
         let halves = |v: Vec<f32>| Data::F16(v.into_iter().map(f16::from_f32).collect());
         let input = tensor(&input, halves(wave(&input, 0.7)));

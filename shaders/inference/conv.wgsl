@@ -8,9 +8,9 @@
 /// Quads of output channels per thread, 1 to 4.
 override QUADS: u32 = 2u;
 
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(5) var<storage, read_write> output: array<Element>;
 
 /// Columns are output channels, rows are neighbours: x of four neighbours times weights of four channels.
 fn outer(x: vec4<f32>, w: vec4<f32>) -> mat4x4<f32> {
@@ -18,12 +18,12 @@ fn outer(x: vec4<f32>, w: vec4<f32>) -> mat4x4<f32> {
 }
 
 fn store(values: vec4<f32>, channel: u32, at: u32, many: u32) {
-    let sum = values * scale_of(channel) + select(0.0, bias[channel], params.tail.z > 0.0);
+    let sum = values * scale_of(channel) + select(0.0, f32(bias[channel]), params.tail.z > 0.0);
     let y = activate(params.tiles.w, sum, params.tail.x, params.tail.y);
-    output[at] = y.x;
-    if many > 1u { output[at + 1u] = y.y; }
-    if many > 2u { output[at + 2u] = y.z; }
-    if many > 3u { output[at + 3u] = y.w; }
+    output[at] = Element(y.x);
+    if many > 1u { output[at + 1u] = Element(y.y); }
+    if many > 2u { output[at + 2u] = Element(y.z); }
+    if many > 3u { output[at + 3u] = Element(y.w); }
 }
 
 @compute @workgroup_size(64)
@@ -71,7 +71,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
                 var w = w_base + tap * channels * QUADS;
                 var at = vec4<u32>(line) + vec4<u32>(max(ix, vec4<i32>(0)));
                 for (var c = 0u; c < channels; c++) {
-                    let loaded = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
+                    let loaded = vec4<f32>(f32(input[at.x]), f32(input[at.y]), f32(input[at.z]), f32(input[at.w]));
                     // Not a product with 0: what lies outside may be infinite.
                     let x = select(vec4<f32>(0.0), loaded, inside);
                     a0 += outer(x, weight_of(w, z0));

@@ -3,9 +3,9 @@
 // There is nothing to share between output channels, so weights are read as they lie in the file:
 // [output channel][input channel of the group][tap]; of a transposed one [input channel][output channel of the group][tap].
 
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read_write> output: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -49,7 +49,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
                 var w = w_base + (kz * params.kernel.y + ky) * params.kernel.z + kx;
                 var at = vec4<u32>(line) + vec4<u32>(max(ix, vec4<i32>(0)));
                 for (var c = 0u; c < channels; c++) {
-                    let loaded = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
+                    let loaded = vec4<f32>(f32(input[at.x]), f32(input[at.y]), f32(input[at.z]), f32(input[at.w]));
                     sum += select(vec4<f32>(0.0), loaded, inside) * (operand_of(w) - scale.y);
                     w += w_step;
                     at += vec4<u32>(in_plane);
@@ -60,11 +60,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
     let plane = params.output.x * params.output.y * params.output.z;
     let at = (wg.z * params.output.w + channel) * plane + row * params.output.z + ox;
-    sum = sum * scale.x + select(0.0, bias[channel], params.tail.z > 0.0);
+    sum = sum * scale.x + select(0.0, f32(bias[channel]), params.tail.z > 0.0);
     let y = activate(params.tiles.w, sum, params.tail.x, params.tail.y);
     let many = params.output.z - ox;
-    output[at] = y.x;
-    if many > 1u { output[at + 1u] = y.y; }
-    if many > 2u { output[at + 2u] = y.z; }
-    if many > 3u { output[at + 3u] = y.w; }
+    output[at] = Element(y.x);
+    if many > 1u { output[at + 1u] = Element(y.y); }
+    if many > 2u { output[at + 2u] = Element(y.z); }
+    if many > 3u { output[at + 3u] = Element(y.w); }
 }

@@ -14,9 +14,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read_write> output: array<u32>;
 
 fn outer(x: vec4<f32>, w: vec4<f32>) -> mat4x4<f32> {
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         var w = block * params.size.y * QUADS;
         var at = place;
         for (var c = 0u; c < params.size.y; c++) {
-            let x = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
+            let x = vec4<f32>(f32(input[at.x]), f32(input[at.y]), f32(input[at.z]), f32(input[at.w]));
             sums[0] += outer(x, weights[w]);
             if QUADS > 1u { sums[1] += outer(x, weights[w + 1u]); }
             if QUADS > 2u { sums[2] += outer(x, weights[w + 2u]); }
@@ -51,7 +51,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         }
         let first = block * QUADS * 4u;
         for (var i = 0u; i < min(QUADS * 4u, params.size.z - first); i++) {
-            let score = sums[i / 4u][i % 4u] + select(0.0, bias[first + i], params.slice.z != 0u);
+            let score = sums[i / 4u][i % 4u] + select(0.0, f32(bias[first + i]), params.slice.z != 0u);
             let wins = score > best;
             best = select(best, score, wins);
             label = select(label, vec4<u32>(first + i), wins);

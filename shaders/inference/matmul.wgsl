@@ -20,9 +20,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(3) var<storage, read> c: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<Element>;
+@group(0) @binding(3) var<storage, read> c: array<Element>;
+@group(0) @binding(4) var<storage, read_write> output: array<Element>;
 
 /// Four elements of B.
 fn of_b(at: vec4<u32>) -> vec4<f32> {
@@ -48,15 +48,15 @@ fn put(row: u32, column: u32, base: u32, values: vec4<f32>) {
     if params.tail.y != 0.0 {
         let at = row * params.other.x + column * params.other.y;
         let step = params.other.y;
-        y += params.tail.y * vec4<f32>(c[at], c[at + step], c[at + 2u * step], c[at + 3u * step]);
+        y += params.tail.y * vec4<f32>(f32(c[at]), f32(c[at + step]), f32(c[at + 2u * step]), f32(c[at + 3u * step]));
     }
     y = activate(params.size.w, y, params.tail.z, params.tail.w);
     let at = base + row * params.size.y + column;
     let many = params.size.y - column;
-    output[at] = y.x;
-    if many > 1u { output[at + 1u] = y.y; }
-    if many > 2u { output[at + 2u] = y.z; }
-    if many > 3u { output[at + 3u] = y.w; }
+    output[at] = Element(y.x);
+    if many > 1u { output[at + 1u] = Element(y.y); }
+    if many > 2u { output[at + 2u] = Element(y.z); }
+    if many > 3u { output[at + 3u] = Element(y.w); }
 }
 
 @compute @workgroup_size(64)
@@ -108,8 +108,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     var s6 = vec4<f32>();
     var s7 = vec4<f32>();
     for (var k = 0u; k < params.size.z; k++) {
-        let above = vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]);
-        let below = vec4<f32>(a[at_2.x], a[at_2.y], a[at_2.z], a[at_2.w]);
+        let above = vec4<f32>(f32(a[at.x]), f32(a[at.y]), f32(a[at.z]), f32(a[at.w]));
+        let below = vec4<f32>(f32(a[at_2.x]), f32(a[at_2.y]), f32(a[at_2.z]), f32(a[at_2.w]));
         let near = of_b(bt) - zeros;
         let far = of_b(bt_2) - zeros_2;
         r0 += above.x * near;

@@ -13,13 +13,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
 /// Per piece: mean, sum of squared differences from it. Per row: mean, 1 / deviation.
 @group(0) @binding(2) var<storage, read> before: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> scale: array<f32>;
 @group(0) @binding(4) var<storage, read> shift: array<f32>;
 @group(0) @binding(5) var<storage, read_write> statistics: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read_write> output: array<f32>;
+@group(0) @binding(6) var<storage, read_write> output: array<Element>;
 
 const WIDE: u32 = 256u;
 var<workgroup> shared_sums: array<f32, 256>;
@@ -57,7 +57,7 @@ fn pieces(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups:
     let base = row * params.size.y + own * params.size.w;
     var sum = 0.0;
     for (var i = local; i < many; i += WIDE) {
-        sum += input[base + i];
+        sum += f32(input[base + i]);
     }
     var mean = sum_of_group(sum, local) / f32(many);
     if (params.channel.w & 2u) != 0u {
@@ -65,7 +65,7 @@ fn pieces(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups:
     }
     var squares = 0.0;
     for (var i = local; i < many; i += WIDE) {
-        let d = input[base + i] - mean;
+        let d = f32(input[base + i]) - mean;
         squares += d * d;
     }
     squares = sum_of_group(squares, local);
@@ -85,13 +85,13 @@ fn rows(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     var mean = 0.0;
     if (params.channel.w & 2u) == 0u {
         for (var i = 0u; i < params.size.y; i++) {
-            mean += input[base + i];
+            mean += f32(input[base + i]);
         }
         mean /= f32(params.size.y);
     }
     var squares = 0.0;
     for (var i = 0u; i < params.size.y; i++) {
-        let d = input[base + i] - mean;
+        let d = f32(input[base + i]) - mean;
         squares += d * d;
     }
     statistics[row] = vec2<f32>(mean, inverseSqrt(squares / f32(params.size.y) + params.tail.x));
@@ -129,9 +129,9 @@ fn apply(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: 
     let row = at / params.size.y;
     let channel = row % params.channel.x * params.channel.y + at % params.size.y / params.channel.z;
     let s = before[row];
-    var y = (input[at] - s.x) * s.y * scale[channel];
+    var y = (f32(input[at]) - s.x) * s.y * scale[channel];
     if (params.channel.w & 1u) != 0u {
         y += shift[channel];
     }
-    output[at] = y;
+    output[at] = Element(y);
 }

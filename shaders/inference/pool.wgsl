@@ -26,8 +26,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read_write> output: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -59,7 +59,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
                     continue;
                 }
                 inside++;
-                let v = input[((plane * params.input.x + u32(z)) * params.input.y + u32(y)) * params.input.z + u32(x)];
+                let v = f32(input[((plane * params.input.x + u32(z)) * params.input.y + u32(y)) * params.input.z + u32(x)]);
                 if mode == MODE_MAX {
                     largest = select(max(largest, v), v, inside == 1u);
                 } else if mode == MODE_NORM {
@@ -72,9 +72,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         }
     }
     switch mode {
-        case 0u: { output[thread] = largest; }
-        case 1u: { output[thread] = sum / f32(max(inside, 1u)); }
-        case 2u: { output[thread] = sum / f32(max(counted, 1u)); }
-        default: { output[thread] = select(pow(sum, 1.0 / params.tail.x), 0.0, sum == 0.0); }
+        case 0u: { output[thread] = Element(largest); }
+        case 1u: { output[thread] = Element(sum / f32(max(inside, 1u))); }
+        case 2u: { output[thread] = Element(sum / f32(max(counted, 1u))); }
+        default: { output[thread] = Element(select(pow(sum, 1.0 / params.tail.x), 0.0, sum == 0.0)); }
     }
 }

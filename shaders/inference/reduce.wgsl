@@ -30,8 +30,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<u32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read_write> output: array<Word>;
 
 const WIDE: u32 = 64u;
 var<workgroup> shared_values: array<f32, 64>;
@@ -80,16 +80,16 @@ fn prepare(value: f32, place: u32) -> Best {
     return Best(value, place);
 }
 
-fn finish(best: Best) -> u32 {
-    if is_index() { return best.place; }
-    if OP == MEAN { return bitcast<u32>(best.value / f32(params.size.y)); }
-    if OP == L2 { return bitcast<u32>(sqrt(best.value)); }
-    if OP == LOG_SUM { return bitcast<u32>(log(best.value)); }
-    return bitcast<u32>(best.value);
+fn finish(best: Best) -> Word {
+    if is_index() { return Word(best.place); }
+    if OP == MEAN { return word_of(best.value / f32(params.size.y)); }
+    if OP == L2 { return word_of(sqrt(best.value)); }
+    if OP == LOG_SUM { return word_of(log(best.value)); }
+    return word_of(best.value);
 }
 
 fn load(base: u32, i: u32) -> f32 {
-    return input[base + offset_of(i, params.size.w, params.reduced, params.reduced_strides)];
+    return f32(input[base + offset_of(i, params.size.w, params.reduced, params.reduced_strides)]);
 }
 
 /// Elements `first`, `first + step`, ... of one output; there is at least one.
@@ -118,7 +118,7 @@ fn by_thread(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) grou
     let base = offset_of(thread, params.size.z, params.kept, params.kept_strides);
     let best = part(base, 0u, 1u);
     if OP == LOG_SUM_EXP {
-        output[thread] = bitcast<u32>(best.value + log(exponentials(base, 0u, 1u, best.value)));
+        output[thread] = word_of(best.value + log(exponentials(base, 0u, 1u, best.value)));
     } else {
         output[thread] = finish(best);
     }
@@ -159,7 +159,7 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
             workgroupBarrier();
         }
         if local == 0u {
-            output[own] = bitcast<u32>(best.value + log(shared_values[0]));
+            output[own] = word_of(best.value + log(shared_values[0]));
         }
     } else if local == 0u {
         output[own] = finish(best);

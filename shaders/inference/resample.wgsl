@@ -11,12 +11,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
 /// Per output: taps places.
 @group(0) @binding(2) var<storage, read> places: array<u32>;
 /// Per output: taps weights.
 @group(0) @binding(3) var<storage, read> weights: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -33,8 +33,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         let w = weights[o * taps + t];
         // A weight of 0 hides what is infinite there, as onnxruntime's skipped taps do.
         if w != 0.0 {
-            sum += w * input[base + places[o * taps + t] * behind];
+            sum += w * f32(input[base + places[o * taps + t] * behind]);
         }
     }
-    output[thread] = sum;
+    output[thread] = Element(sum);
 }

@@ -9,8 +9,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read_write> output: array<Element>;
 
 const WIDE: u32 = 64u;
 var<workgroup> shared_values: array<f32, 64>;
@@ -34,16 +34,16 @@ fn by_thread(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) grou
     }
     let base = line_begin(line);
     let step = params.size.z;
-    var largest = input[base];
+    var largest = f32(input[base]);
     for (var i = 1u; i < params.size.y; i++) {
-        largest = max(largest, input[base + i * step]);
+        largest = max(largest, f32(input[base + i * step]));
     }
     var sum = 0.0;
     for (var i = 0u; i < params.size.y; i++) {
-        sum += exp(input[base + i * step] - largest);
+        sum += exp(f32(input[base + i * step]) - largest);
     }
     for (var i = 0u; i < params.size.y; i++) {
-        output[base + i * step] = finish(input[base + i * step], largest, sum);
+        output[base + i * step] = Element(finish(f32(input[base + i * step]), largest, sum));
     }
 }
 
@@ -55,9 +55,9 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
     }
     let base = line_begin(line);
     let step = params.size.z;
-    var largest = input[base + min(local, params.size.y - 1u) * step];
+    var largest = f32(input[base + min(local, params.size.y - 1u) * step]);
     for (var i = local; i < params.size.y; i += WIDE) {
-        largest = max(largest, input[base + i * step]);
+        largest = max(largest, f32(input[base + i * step]));
     }
     shared_values[local] = largest;
     workgroupBarrier();
@@ -71,7 +71,7 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
     workgroupBarrier();
     var sum = 0.0;
     for (var i = local; i < params.size.y; i += WIDE) {
-        sum += exp(input[base + i * step] - largest);
+        sum += exp(f32(input[base + i * step]) - largest);
     }
     shared_values[local] = sum;
     workgroupBarrier();
@@ -83,6 +83,6 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
     }
     sum = shared_values[0];
     for (var i = local; i < params.size.y; i += WIDE) {
-        output[base + i * step] = finish(input[base + i * step], largest, sum);
+        output[base + i * step] = Element(finish(f32(input[base + i * step]), largest, sum));
     }
 }

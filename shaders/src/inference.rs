@@ -2,6 +2,9 @@
 
 use crate::{Part, Shader};
 
+/// First of the parts of a kernel that also takes activations in half floats.
+const ELEMENT: Part = part!("inference/element_f32.wgsl");
+const ELEMENT_F16: Part = part!("inference/element_f16.wgsl");
 const COMMON: Part = part!("inference/common.wgsl");
 const ACTIVATION: Part = part!("inference/activation.wgsl");
 const SLIDING: Part = part!("inference/sliding.wgsl");
@@ -17,56 +20,68 @@ const fn computes(name: &'static str, parts: &'static [Part]) -> Shader {
     Shader { name, draws: false, parts }
 }
 
+/// The text of a kernel for activations that are stored as half floats (`shader-f16`); `None` where it knows none.
+pub fn in_halves(shader: &Shader) -> Option<String> {
+    let rest = shader.parts.strip_prefix(&[ELEMENT])?;
+    Some(std::iter::once(&ELEMENT_F16).chain(rest).flat_map(|part| [part.text, "\n"]).collect())
+}
+
 /// Convolution and its transpose with weights in f32.
 pub const CONV: Shader =
-    computes("conv", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_f32.wgsl"), CONV_TEXT]);
+    computes("conv", &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_f32.wgsl"), CONV_TEXT]);
 
 /// The same with weights in packed bytes.
-pub const CONV_I8: Shader =
-    computes("conv, bytes", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_i8.wgsl"), CONV_TEXT]);
+pub const CONV_I8: Shader = computes(
+    "conv, bytes",
+    &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_i8.wgsl"), CONV_TEXT],
+);
 
 /// The same with weights in packed half floats.
-pub const CONV_F16: Shader =
-    computes("conv, halves", &[COMMON, ACTIVATION, SLIDING, part!("inference/weights_f16.wgsl"), CONV_TEXT]);
+pub const CONV_F16: Shader = computes(
+    "conv, halves",
+    &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_f16.wgsl"), CONV_TEXT],
+);
 
 /// Convolution where a group has one output channel.
 pub const DEPTHWISE: Shader =
-    computes("depthwise", &[COMMON, ACTIVATION, SLIDING, OPERAND_F32, DEPTHWISE_TEXT]);
+    computes("depthwise", &[ELEMENT, COMMON, ACTIVATION, SLIDING, OPERAND_F32, DEPTHWISE_TEXT]);
 
 /// The same with weights in packed bytes.
 pub const DEPTHWISE_I8: Shader =
-    computes("depthwise, bytes", &[COMMON, ACTIVATION, SLIDING, OPERAND_I8, DEPTHWISE_TEXT]);
+    computes("depthwise, bytes", &[ELEMENT, COMMON, ACTIVATION, SLIDING, OPERAND_I8, DEPTHWISE_TEXT]);
 
 /// The same with weights in packed half floats.
 pub const DEPTHWISE_F16: Shader =
-    computes("depthwise, halves", &[COMMON, ACTIVATION, SLIDING, OPERAND_F16, DEPTHWISE_TEXT]);
+    computes("depthwise, halves", &[ELEMENT, COMMON, ACTIVATION, SLIDING, OPERAND_F16, DEPTHWISE_TEXT]);
 
 /// A 1×1 convolution and the channel of its largest result, four to a word.
-pub const LABELS: Shader = computes("labels", &[COMMON, part!("inference/labels.wgsl")]);
+pub const LABELS: Shader = computes("labels", &[ELEMENT, COMMON, part!("inference/labels.wgsl")]);
 
 /// Batched product of matrices.
-pub const MATMUL: Shader = computes("matmul", &[COMMON, ACTIVATION, OPERAND_F32, MATMUL_TEXT]);
+pub const MATMUL: Shader = computes("matmul", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F32, MATMUL_TEXT]);
 
 /// The same with the right operand in packed bytes.
-pub const MATMUL_I8: Shader = computes("matmul, bytes", &[COMMON, ACTIVATION, OPERAND_I8, MATMUL_TEXT]);
+pub const MATMUL_I8: Shader =
+    computes("matmul, bytes", &[ELEMENT, COMMON, ACTIVATION, OPERAND_I8, MATMUL_TEXT]);
 
 /// The same with the right operand in packed half floats.
-pub const MATMUL_F16: Shader = computes("matmul, halves", &[COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT]);
+pub const MATMUL_F16: Shader =
+    computes("matmul, halves", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT]);
 
 /// Poolings.
-pub const POOL: Shader = computes("pool", &[COMMON, part!("inference/pool.wgsl")]);
+pub const POOL: Shader = computes("pool", &[ELEMENT, COMMON, part!("inference/pool.wgsl")]);
 
 /// Normalisations by rows.
-pub const NORM: Shader = computes("norm", &[COMMON, part!("inference/norm.wgsl")]);
+pub const NORM: Shader = computes("norm", &[ELEMENT, COMMON, part!("inference/norm.wgsl")]);
 
 /// Softmax and log-softmax.
-pub const SOFTMAX: Shader = computes("softmax", &[COMMON, part!("inference/softmax.wgsl")]);
+pub const SOFTMAX: Shader = computes("softmax", &[ELEMENT, COMMON, part!("inference/softmax.wgsl")]);
 
 /// Reductions.
-pub const REDUCE: Shader = computes("reduce", &[COMMON, part!("inference/reduce.wgsl")]);
+pub const REDUCE: Shader = computes("reduce", &[ELEMENT, COMMON, part!("inference/reduce.wgsl")]);
 
 /// Strided copies.
-pub const COPY: Shader = computes("copy", &[COMMON, part!("inference/copy.wgsl")]);
+pub const COPY: Shader = computes("copy", &[ELEMENT, COMMON, part!("inference/copy.wgsl")]);
 
 /// Places named by indices.
 pub const GATHER: Shader = computes("gather", &[COMMON, part!("inference/gather.wgsl")]);
@@ -75,7 +90,7 @@ pub const GATHER: Shader = computes("gather", &[COMMON, part!("inference/gather.
 pub const PAD: Shader = computes("pad", &[COMMON, part!("inference/pad.wgsl")]);
 
 /// Resize along one axis.
-pub const RESAMPLE: Shader = computes("resample", &[COMMON, part!("inference/resample.wgsl")]);
+pub const RESAMPLE: Shader = computes("resample", &[ELEMENT, COMMON, part!("inference/resample.wgsl")]);
 
 /// Stored bytes and half floats to words.
 pub const UNPACK: Shader = computes("unpack", &[COMMON, part!("inference/unpack.wgsl")]);

@@ -214,9 +214,13 @@ impl<E: Exec> Session<E> {
         {
             return Ok(Arc::clone(plan));
         }
-        let cost = |info: &TensorInfo| self.exec.bytes_of(info);
+        let cost = |maker: Option<&Op>, info: &TensorInfo| match maker {
+            Some(op) => self.exec.bytes_made(op, info),
+            None => self.exec.bytes_of(info),
+        };
+        let widens = |op: &Op| self.exec.widens(op);
         let packs = |op: &Op, weights: &Packed| self.exec.packs(op, weights);
-        let terms = Terms { cost: &cost, packs: &packs };
+        let terms = Terms { cost: &cost, packs: &packs, widens: &widens };
         let plan = Arc::new(Plan::within(&self.graph, inputs, self.budget, terms)?);
         self.exec.expect(plan.peak_bytes);
         self.plan = Some((inputs.to_vec(), Arc::clone(&plan)));

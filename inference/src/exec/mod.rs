@@ -149,6 +149,16 @@ pub trait Exec {
         bytes(info).unwrap_or(u64::MAX)
     }
 
+    /// Bytes that a tensor takes there which this operator made.
+    fn bytes_made(&self, _: &Op, info: &TensorInfo) -> u64 {
+        self.bytes_of(info)
+    }
+
+    /// Whether half floats are widened for the time of this operator.
+    fn widens(&self, _: &Op) -> bool {
+        true
+    }
+
     /// What a run will take at most: memory that is kept for reuse beyond that is given back.
     fn expect(&mut self, _bytes: u64) {}
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use half::f16;
 use web_time::Instant;
 
 use super::fault::GpuFault;
@@ -42,6 +43,8 @@ pub enum Words {
     F32(Vec<f32>),
     I32(Vec<i32>),
     U32(Vec<u32>),
+    /// Half floats, two to a word.
+    Halves(Vec<f32>),
 }
 
 impl Words {
@@ -50,12 +53,16 @@ impl Words {
             Self::F32(v) => v.iter().map(|x| x.to_bits()).collect(),
             Self::I32(v) => v.iter().map(|&x| x as u32).collect(),
             Self::U32(v) => v.clone(),
+            Self::Halves(v) => {
+                let bits = |x: Option<&f32>| u32::from(x.map_or(0, |&x| f16::from_f32(x).to_bits()));
+                v.chunks(2).map(|pair| bits(pair.first()) | bits(pair.get(1)) << 16).collect()
+            }
         }
     }
 
     fn numbers(&self) -> Vec<f64> {
         match self {
-            Self::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Self::F32(v) | Self::Halves(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Self::I32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Self::U32(v) => v.iter().map(|&x| f64::from(x)).collect(),
         }
@@ -67,7 +74,24 @@ impl Words {
             Self::F32(_) => Self::F32(bits.into_iter().map(f32::from_bits).collect()),
             Self::I32(_) => Self::I32(bits.into_iter().map(|x| x as i32).collect()),
             Self::U32(_) => Self::U32(bits),
+            Self::Halves(v) => {
+                let halves = bits.into_iter().flat_map(|word| [word as u16, (word >> 16) as u16]);
+                Self::Halves(halves.take(v.len()).map(|bits| f16::from_bits(bits).to_f32()).collect())
+            }
         }
+    }
+
+    /// Numbers as nearly as half floats have them, to be stored as such; anything else as it is.
+    fn halved(&self) -> Self {
+        match self {
+            Self::F32(v) => Self::Halves(v.iter().map(|&x| f16::from_f32(x).to_f32()).collect()),
+            other => other.clone(),
+        }
+    }
+
+    /// The same numbers, stored a word each.
+    fn in_words(&self) -> Self {
+        if let Self::Halves(v) = self { Self::F32(v.clone()) } else { self.clone() }
     }
 
     /// As f32; nothing where they are something else.
@@ -89,6 +113,11 @@ pub(crate) trait Spec {
     fn cases() -> Vec<Case<Self::Job>>;
     fn record(rec: &mut Recorder, job: &Self::Job, inputs: &[Block], out: &Block) -> Result<(), GpuFault>;
     fn twin(job: &Self::Job, inputs: &[Words]) -> Words;
+    /// Which inputs the kernel also takes as half floats, and then gives its numbers as such; none where it does not.
+    /// The case is run both ways where the device can.
+    fn halved(_: &Self::Job) -> &'static [usize] {
+        &[]
+    }
 }
 
 /// What became of one case.
@@ -124,24 +153,44 @@ const POISON: u32 = 0x7fc0_dead;
 pub(crate) async fn check<S: Spec>(rec: &mut Recorder, tolerance: Tolerance) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for case in S::cases() {
-        let start = Instant::now();
-        let want = S::twin(&case.job, &case.inputs);
-        let cpu_ms = start.elapsed().as_secs_f64() * 1e3;
-        let start = Instant::now();
-        let got = run::<S>(rec, &case, want.numbers().len()).await;
-        let gpu_ms = start.elapsed().as_secs_f64() * 1e3;
-        let result = match got {
-            Ok(bits) => compare(&tolerance, &want.alike(bits).numbers(), &want.numbers()),
-            Err(fault) => Err(fault.to_string()),
-        };
-        outcomes.push(Outcome {
-            result: result.map_err(|e| format!("{}: {e}", case.name)),
-            case: case.name,
-            gpu_ms,
-            cpu_ms,
-        });
+        let halved = S::halved(&case.job);
+        let mut case = case;
+        outcomes.push(outcome::<S>(rec, &tolerance, &case).await);
+        if rec.gpu().has_f16() && !halved.is_empty() {
+            for &at in halved {
+                if let Some(input) = case.inputs.get_mut(at) {
+                    *input = input.halved();
+                }
+            }
+            case.name.push_str(", activations in halves");
+            rec.in_halves(true);
+            outcomes.push(outcome::<S>(rec, &tolerance, &case).await);
+            rec.in_halves(false);
+        }
     }
     outcomes
+}
+
+async fn outcome<S: Spec>(rec: &mut Recorder, tolerance: &Tolerance, case: &Case<S::Job>) -> Outcome {
+    let start = Instant::now();
+    let words: Vec<_> = case.inputs.iter().map(Words::in_words).collect();
+    let want = S::twin(&case.job, &words);
+    let want = if rec.halves() { want.halved() } else { want };
+    let tolerance = &match want {
+        // One unit of the last of 11 bits more: the rounding of a result may go either way.
+        Words::Halves(_) => Tolerance { abs: tolerance.abs + 1e-6, rel: tolerance.rel + 1e-3, ..*tolerance },
+        _ => *tolerance,
+    };
+    let cpu_ms = start.elapsed().as_secs_f64() * 1e3;
+    let start = Instant::now();
+    let got = run::<S>(rec, case, want.bits().len()).await;
+    let gpu_ms = start.elapsed().as_secs_f64() * 1e3;
+    let result = match got {
+        Ok(bits) => compare(tolerance, &want.alike(bits).numbers(), &want.numbers()),
+        Err(fault) => Err(fault.to_string()),
+    };
+    let result = result.map_err(|e| format!("{}: {e}", case.name));
+    Outcome { result, case: case.name.clone(), gpu_ms, cpu_ms }
 }
 
 async fn run<S: Spec>(rec: &mut Recorder, case: &Case<S::Job>, words: usize) -> Result<Vec<u32>, GpuFault> {

@@ -88,6 +88,8 @@ pub struct Recorder {
     faults: Vec<Fault>,
     dispatches: u64,
     uploaded_bytes: u64,
+    /// Whether kernels that can do both take activations stored as half floats.
+    halves: bool,
     /// Beyond, free buffers go back to the driver before a new one is made.
     expected_bytes: u64,
 }
@@ -107,6 +109,7 @@ impl Recorder {
             faults: Vec::new(),
             dispatches: 0,
             uploaded_bytes: 0,
+            halves: false,
             expected_bytes: u64::MAX,
         }
     }
@@ -129,6 +132,16 @@ impl Recorder {
     /// Pipelines made and dispatches recorded so far.
     pub fn counts(&self) -> (usize, u64) {
         (self.pipelines.len(), self.dispatches)
+    }
+
+    /// From now on kernels that know two ways of storing activations find them stored as half floats, or as words.
+    pub(crate) fn in_halves(&mut self, halves: bool) {
+        self.halves = halves;
+    }
+
+    /// What [`Recorder::in_halves`] said last.
+    pub(crate) const fn halves(&self) -> bool {
+        self.halves
     }
 
     /// Bytes of tensors that went to the device so far.
@@ -201,6 +214,11 @@ impl Recorder {
             Source::Shader(shader) => shader.name,
             Source::Text(text) => text,
         };
+        let halved = match program.source {
+            Source::Shader(shader) if self.halves => shaders::inference::in_halves(shader),
+            _ => None,
+        };
+        let name = if halved.is_some() { format!("{name}, activations in halves") } else { name.to_owned() };
         let mut key = format!("{name}\n{}", program.entry);
         for (constant, value) in program.constants {
             key.push_str(&format!(" {constant}={value}"));
@@ -210,9 +228,9 @@ impl Recorder {
         }
         self.open();
         let device = &self.gpu.device;
-        let module = self.modules.entry(name.to_owned()).or_insert_with(|| {
+        let module = self.modules.entry(name).or_insert_with(|| {
             let text = match program.source {
-                Source::Shader(shader) => shader.source(),
+                Source::Shader(shader) => halved.unwrap_or_else(|| shader.source()),
                 Source::Text(text) => text.to_owned(),
             };
             device.create_shader_module(wgpu::ShaderModuleDescriptor {

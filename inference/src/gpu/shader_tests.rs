@@ -10,7 +10,12 @@ use super::kernels;
 fn validated(source: &str) -> Result<naga::Module, String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
     // `unpack2x16float` is WGSL's core; naga keeps it apart for WebGL1's sake, and every backend of wgpu has it.
-    let capabilities = Capabilities::default() | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    let mut capabilities = Capabilities::default() | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    // Only what asks for it may have it: the rest has to run everywhere.
+    capabilities.set(
+        Capabilities::SHADER_FLOAT16,
+        source.starts_with("enable f16;") || source.contains("\nenable f16;"),
+    );
     Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|e| e.emit_to_string(source))?;
@@ -22,6 +27,9 @@ fn every_shader_is_valid_with_default_capabilities() {
     for shader in shaders::inference::ALL {
         if let Err(error) = validated(&shader.source()) {
             panic!("{}: {error}", shader.name);
+        }
+        if let Some(Err(error)) = shaders::inference::in_halves(shader).map(|text| validated(&text)) {
+            panic!("{} in halves: {error}", shader.name);
         }
     }
     let texts = kernels::elementwise::texts();

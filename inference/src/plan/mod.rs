@@ -83,8 +83,10 @@ fn check_inputs(graph: &Graph, given: &[TensorInfo]) -> Result<(), RunError> {
 /// What a plan has to know of an executor.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
-    /// Bytes that a tensor takes where it is computed.
-    pub cost: &'a dyn Fn(&TensorInfo) -> u64,
+    /// Bytes that a tensor takes where it is computed, by the operator that makes it.
+    pub cost: &'a dyn Fn(Option<&Op>, &TensorInfo) -> u64,
+    /// Whether half floats are widened for the time of an operator.
+    pub widens: &'a dyn Fn(&Op) -> bool,
     /// Whether weights of an operator stay packed.
     pub packs: &'a dyn Fn(&Op, &Packed) -> bool,
 }
@@ -162,7 +164,7 @@ impl Plan {
             }
         }
         plan.put_together();
-        plan.measure(terms.cost);
+        plan.measure(terms);
         Ok(plan)
     }
 
@@ -252,7 +254,7 @@ impl Plan {
     }
 
     /// When values end, and how much room they take at the same time.
-    fn measure(&mut self, cost: &dyn Fn(&TensorInfo) -> u64) {
+    fn measure(&mut self, terms: Terms<'_>) {
         let graph = Arc::clone(&self.graph);
         let mut last: HashMap<ValueId, usize> = HashMap::new();
         for (step, &at) in self.steps.iter().enumerate() {
@@ -275,7 +277,13 @@ impl Plan {
         self.constants.retain(|id, _| used.binary_search(id).is_ok());
         self.keep_read();
         let on_host = |id: ValueId| self.infos[id].as_ref().and_then(bytes).unwrap_or(0);
-        let size = |id: ValueId| self.infos[id].as_ref().map_or(0, cost);
+        let mut makers: HashMap<ValueId, &Op> = HashMap::new();
+        for &at in &self.steps {
+            makers.extend(graph.nodes[at].outputs.iter().flatten().map(|&id| (id, &graph.nodes[at].op)));
+        }
+        let size = |id: ValueId| {
+            self.infos[id].as_ref().map_or(0, |info| (terms.cost)(makers.get(&id).copied(), info))
+        };
         let packed: u64 = self.packed.values().map(|weights| weights.bytes()).sum();
         let weights: u64 =
             used.iter().map(|&id| on_host(id)).sum::<u64>() + self.ready_bytes(&graph) + packed;
@@ -302,11 +310,11 @@ impl Plan {
                     Some(Known { info: self.infos[id].as_ref()?, value })
                 })
                 .collect();
-            // Half precision is widened for the time of an operator.
+            let widens = (terms.widens)(&node.op);
             let halves = node.inputs.iter().chain(&node.outputs).flatten().map(|&id| {
                 let info = self.infos[id]
                     .as_ref()
-                    .filter(|_| !self.packed.contains_key(&id))
+                    .filter(|_| widens && !self.packed.contains_key(&id))
                     .filter(|i| matches!(i.dtype, DType::F16 | DType::BF16));
                 info.and_then(bytes).unwrap_or(0).saturating_mul(2)
             });

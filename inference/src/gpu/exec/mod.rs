@@ -4,6 +4,7 @@
 //! lowering answers "do you take it" and runs it, so that a yes is kept.
 
 mod chains;
+mod halves;
 mod image;
 mod lower;
 mod moves;
@@ -24,7 +25,7 @@ use crate::exec::{Arg, Exec, ExecError};
 use crate::image::{Image, Level, Measured, Sampling};
 use crate::ops::Op;
 use crate::ops::packed::Packed;
-use crate::tensor::{Tensor, TensorInfo};
+use crate::tensor::{DType, Tensor, TensorInfo};
 use lower::{Job, lower};
 use weights::{Held, Ready};
 
@@ -45,11 +46,13 @@ pub struct Value {
     held: Option<Rc<Held>>,
     /// Whether four elements share a word: labels on their way back, which nothing else reads.
     bytes: bool,
+    /// Whether two elements share a word: half floats as they are.
+    halves: bool,
 }
 
 impl Value {
     fn new(block: Block, info: TensorInfo) -> Self {
-        Self { block, info, ready: Rc::default(), held: None, bytes: false }
+        Self { block, info, ready: Rc::default(), held: None, bytes: false, halves: false }
     }
 }
 
@@ -57,12 +60,22 @@ impl Value {
 pub struct GpuExec {
     rec: Recorder,
     eager: bool,
+    /// Whether activations of half floats are stored as such.
+    halves: bool,
 }
 
 impl GpuExec {
     /// On this device. `eager` runs everything there that can be, also what is quicker on the host: for tests.
     pub fn new(gpu: Gpu, eager: bool) -> Self {
-        Self { rec: Recorder::new(gpu), eager }
+        Self { rec: Recorder::new(gpu), eager, halves: false }
+    }
+
+    /// Activations whose tensors are half floats are stored as such, where the device computes with them (`shader-f16`):
+    /// half of the memory and of what is moved. Else, and without this, they take a word each. Sums are of f32 anyway.
+    #[must_use]
+    pub fn in_halves(mut self) -> Self {
+        self.halves = self.rec.gpu().has_f16();
+        self
     }
 
     /// The device's work.
@@ -87,87 +100,109 @@ impl GpuExec {
         inputs: &[Option<&Value>],
         outputs: &[TensorInfo],
     ) -> Result<Vec<Value>, GpuFault> {
-        let readable = self.readable(&job, inputs)?;
-        let inputs: Vec<Option<&Value>> = readable.iter().map(Option::as_ref).collect();
+        let halved = self.halves && halves::halved(&job, inputs, outputs);
+        let inputs = self.readable(&job, inputs, halved)?;
         let input = |at: usize| {
-            inputs
-                .get(at)
-                .copied()
-                .flatten()
-                .ok_or_else(|| GpuFault::unfit("executor", format!("input {at} is missing")))
+            let value = inputs.get(at).and_then(Option::as_ref);
+            value.ok_or_else(|| GpuFault::unfit("executor", format!("input {at} is missing")))
         };
-        let optional = |at: usize| inputs.get(at).copied().flatten().map(|value| &value.block);
         if let Job::Alias(at) = job {
             let info = outputs
                 .first()
                 .cloned()
                 .unwrap_or_else(|| TensorInfo { dtype: crate::DType::F32, shape: vec![] });
-            return Ok(vec![Value::new(input(at)?.block.clone(), info)]);
+            return Ok(vec![self.alias(input(at)?, info)?]);
         }
-        if let (Job::Labels(job), Some(info)) = (&job, outputs.first()) {
-            let weights = self.weights(&job.0, input(1)?)?;
-            let block = self.rec.take(job.words() as u64)?;
-            labels::record(&mut self.rec, job, &input(0)?.block, &weights, optional(2), &block)?;
-            return Ok(vec![Value { bytes: true, ..Value::new(block, info.clone()) }]);
-        }
+        let weights = match &job {
+            Job::Conv(job) => Some(self.weights(job, input(1)?)?),
+            Job::Labels(job) => Some(self.weights(&job.0, input(1)?)?),
+            Job::Depthwise(_) | Job::MatMul(_) => Some(self.operand(input(1)?)?),
+            _ => None,
+        };
         let mut made = Vec::with_capacity(outputs.len());
         for info in outputs {
-            let words = info.elements().unwrap_or(0) as u64;
-            made.push(Value::new(self.rec.take(words)?, info.clone()));
+            let elements = info.elements().unwrap_or(0) as u64;
+            let (words, bytes) = match &job {
+                Job::Labels(job) => (job.words() as u64, true),
+                _ if halved => (elements.div_ceil(2), false),
+                _ => (elements, false),
+            };
+            let block = self.rec.take(words)?;
+            made.push(Value { bytes, halves: halved && !bytes, ..Value::new(block, info.clone()) });
         }
-        let Some(out) = made.first().map(|value| value.block.clone()) else { return Ok(made) };
+        // Set for this job alone: what readied its inputs and weights moves words.
+        self.rec.in_halves(halved);
+        let recorded = self.record(job, &inputs, weights.as_ref(), &made);
+        self.rec.in_halves(false);
+        recorded.map(|()| made)
+    }
+
+    /// Records a job over readable inputs.
+    fn record(
+        &mut self,
+        job: Job,
+        inputs: &[Option<Value>],
+        weights: Option<&conv::Weights>,
+        made: &[Value],
+    ) -> Result<(), GpuFault> {
+        let missing = |what: &str| GpuFault::unfit("executor", format!("{what} is missing"));
+        let input = |at: usize| {
+            let value = inputs.get(at).and_then(Option::as_ref);
+            value.map(|value| &value.block).ok_or_else(|| missing("an input"))
+        };
+        let optional = |at: usize| inputs.get(at).and_then(Option::as_ref).map(|value| &value.block);
+        let weights = || weights.ok_or_else(|| missing("a weight"));
+        let Some(out) = made.first().map(|value| &value.block) else { return Ok(()) };
+        let rec = &mut self.rec;
         match job {
-            Job::Alias(_) | Job::Labels(_) => {}
-            Job::Conv(job) => {
-                let weights = self.weights(&job, input(1)?)?;
-                conv::record(&mut self.rec, &job, &input(0)?.block, &weights, optional(2), &out)?;
-            }
-            Job::Depthwise(job) => {
-                let weights = self.operand(input(1)?)?;
-                depthwise::record(&mut self.rec, &job, &input(0)?.block, &weights, optional(2), &out)?;
-            }
-            Job::MatMul(job) => {
-                let b = self.operand(input(1)?)?;
-                matmul::record_packed(&mut self.rec, &job, &input(0)?.block, &b, optional(2), &out)?;
-            }
-            Job::Pool(job) => pool::record(&mut self.rec, &job, &input(0)?.block, &out)?,
-            Job::Norm(job) => {
-                norm::record(&mut self.rec, &job, &input(0)?.block, &input(1)?.block, optional(2), &out)?;
-            }
-            Job::Softmax(job) => softmax::record(&mut self.rec, &job, &input(0)?.block, &out)?,
-            Job::Reduce(job) => reduce::record(&mut self.rec, &job, &input(0)?.block, &out)?,
-            Job::Gather(job) => {
-                gather::record(&mut self.rec, &job, &input(0)?.block, &input(1)?.block, &out)?;
-            }
-            Job::Pad(job) => pad::record(&mut self.rec, &job, &input(0)?.block, &out)?,
+            Job::Alias(_) => Ok(()),
+            Job::Labels(job) => labels::record(rec, &job, input(0)?, weights()?, optional(2), out),
+            Job::Conv(job) => conv::record(rec, &job, input(0)?, weights()?, optional(2), out),
+            Job::Depthwise(job) => depthwise::record(rec, &job, input(0)?, weights()?, optional(2), out),
+            Job::MatMul(job) => matmul::record_packed(rec, &job, input(0)?, weights()?, optional(2), out),
+            Job::Pool(job) => pool::record(rec, &job, input(0)?, out),
+            Job::Norm(job) => norm::record(rec, &job, input(0)?, input(1)?, optional(2), out),
+            Job::Softmax(job) => softmax::record(rec, &job, input(0)?, out),
+            Job::Reduce(job) => reduce::record(rec, &job, input(0)?, out),
+            Job::Gather(job) => gather::record(rec, &job, input(0)?, input(1)?, out),
+            Job::Pad(job) => pad::record(rec, &job, input(0)?, out),
             Job::Copies(copies) => {
                 for (from, to, job) in copies {
-                    let to =
-                        made.get(to).ok_or_else(|| GpuFault::unfit("executor", "an output is missing"))?;
-                    copy::record(&mut self.rec, &job, &input(from)?.block, &to.block)?;
+                    let to = made.get(to).ok_or_else(|| missing("an output"))?;
+                    copy::record(rec, &job, input(from)?, &to.block)?;
                 }
+                Ok(())
             }
             Job::Resample(passes) => {
-                let mut from = input(0)?.block.clone();
+                let mut from = input(0)?.clone();
                 let last = passes.len().saturating_sub(1);
                 for (i, pass) in passes.iter().enumerate() {
                     let to = if i == last {
                         out.clone()
                     } else {
-                        self.rec.take((pass.outer * pass.output() * pass.inner) as u64)?
+                        rec.take((pass.outer * pass.output() * pass.inner) as u64)?
                     };
-                    resample::record(&mut self.rec, pass, &from, &to)?;
+                    resample::record(rec, pass, &from, &to)?;
                     from = to;
                 }
+                Ok(())
             }
-            Job::Elementwise(job, from) => {
-                let blocks: Result<Vec<_>, _> =
-                    from.iter().map(|&at| input(at).map(|value| &value.block)).collect();
-                elementwise::record(&mut self.rec, &job, &blocks?, &out)?;
+            Job::Elementwise(mut job, from) => {
+                if rec.halves() {
+                    let halves =
+                        |&at: &usize| inputs.get(at).and_then(Option::as_ref).is_some_and(|v| v.halves);
+                    job.chain = job.chain.halved(&from.iter().map(halves).collect::<Vec<_>>())?;
+                }
+                let blocks: Result<Vec<_>, _> = from.iter().map(|&at| input(at)).collect();
+                elementwise::record(rec, &job, &blocks?, out)
             }
         }
-        Ok(made)
     }
+}
+
+/// Bytes of a tensor with a word per element.
+fn words_of(info: &TensorInfo) -> u64 {
+    info.elements().map_or(u64::MAX, |n| class_of((n as u64).saturating_mul(WORD_BYTES)))
 }
 
 impl Exec for GpuExec {
@@ -178,8 +213,20 @@ impl Exec for GpuExec {
     }
 
     fn upload(&mut self, tensor: &Tensor) -> Result<Value, ExecError> {
+        if self.halves && tensor.dtype() == DType::F16 {
+            let block = store::upload_halves(&mut self.rec, tensor)?;
+            return Ok(Value { halves: true, ..Value::new(block, tensor.info()) });
+        }
         let block = store::upload(&mut self.rec, tensor)?;
         Ok(Value::new(block, tensor.info()))
+    }
+
+    fn bytes_made(&self, op: &Op, info: &TensorInfo) -> u64 {
+        if self.halves && !halves::stores(op) { words_of(info) } else { self.bytes_of(info) }
+    }
+
+    fn widens(&self, op: &Op) -> bool {
+        !self.halves || !halves::stores(op)
     }
 
     fn packs(&self, op: &Op, weights: &Packed) -> bool {
@@ -218,6 +265,9 @@ impl Exec for GpuExec {
         if let Some(tensor) = Self::held_tensor(value) {
             return tensor;
         }
+        if value.halves {
+            return Ok(store::download_halves(&mut self.rec, &value.block, &value.info).await?);
+        }
         Ok(store::download(&mut self.rec, &value.block, &value.info, value.bytes).await?)
     }
 
@@ -244,7 +294,10 @@ impl Exec for GpuExec {
 
     fn bytes_of(&self, info: &TensorInfo) -> u64 {
         // What is held on the host alone is no larger.
-        info.elements().map_or(u64::MAX, |n| class_of((n as u64).saturating_mul(WORD_BYTES)))
+        if self.halves && info.dtype == DType::F16 {
+            return info.elements().map_or(u64::MAX, |n| class_of((n as u64).saturating_mul(2)));
+        }
+        words_of(info)
     }
 
     fn expect(&mut self, bytes: u64) {

@@ -56,6 +56,27 @@ pub(super) fn upload(rec: &mut Recorder, tensor: &Tensor) -> Result<Block, GpuFa
     rec.upload(&words)
 }
 
+/// Half floats as they are, two to a word.
+pub(super) fn upload_halves(rec: &mut Recorder, tensor: &Tensor) -> Result<Block, GpuFault> {
+    match tensor.data() {
+        Data::F16(v) => rec.upload_bytes(bytemuck::cast_slice(v)),
+        data => Err(GpuFault::unfit("upload", format!("{} is no half float", data.dtype().name()))),
+    }
+}
+
+/// The same back.
+pub(super) async fn download_halves(
+    rec: &mut Recorder,
+    block: &Block,
+    info: &TensorInfo,
+) -> Result<Tensor, GpuFault> {
+    let elements = info.elements().unwrap_or(0);
+    let words = rec.download(block, elements.div_ceil(2)).await?;
+    let halves = words.into_iter().flat_map(|word| [word as u16, (word >> 16) as u16]);
+    let data = Data::F16(halves.take(elements).map(f16::from_bits).collect());
+    Tensor::new(info.shape.clone(), data).map_err(|e| GpuFault::unfit("download", e.to_string()))
+}
+
 pub(super) async fn download(
     rec: &mut Recorder,
     block: &Block,

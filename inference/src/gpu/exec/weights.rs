@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{GpuExec, Job, Value, store};
+use super::{GpuExec, Value, store};
 use crate::exec::ExecError;
 use crate::gpu::fault::GpuFault;
 use crate::gpu::kernels::conv::{self, Conv, Weights};
@@ -78,6 +78,7 @@ impl GpuExec {
         let weights = match (&value.held, &order) {
             (Some(held), order) => self.packed(held, order)?,
             (None, Order::Conv(job)) => Weights::F32(conv::pack(&mut self.rec, job, &value.block)?),
+            (None, Order::File) if value.halves => return Ok(Weights::F16(value.block.clone())),
             (None, Order::File) => return Ok(Weights::F32(value.block.clone())),
         };
         value.ready.keep(order, &weights);
@@ -101,25 +102,8 @@ impl GpuExec {
         Ok(Weights::I8(words, scales, held.scales.iter().any(|[_, zero]| *zero != 0.0)))
     }
 
-    /// The inputs of a job, packed weights widened where it does not read them packed.
-    pub(super) fn readable(
-        &mut self,
-        job: &Job,
-        inputs: &[Option<&Value>],
-    ) -> Result<Vec<Option<Value>>, GpuFault> {
-        let reads = matches!(job, Job::Conv(_) | Job::Depthwise(_) | Job::MatMul(_));
-        let mut readable = Vec::with_capacity(inputs.len());
-        for (at, value) in inputs.iter().enumerate() {
-            readable.push(match value {
-                Some(value) if !(reads && at == 1) => Some(self.widened(value)?),
-                value => value.cloned(),
-            });
-        }
-        Ok(readable)
-    }
-
-    /// A value with one word per element.
-    fn widened(&mut self, value: &Value) -> Result<Value, GpuFault> {
+    /// A value that is no weights packed: those in words.
+    pub(super) fn widened(&mut self, value: &Value) -> Result<Value, GpuFault> {
         let Some(held) = &value.held else { return Ok(value.clone()) };
         if let Some(block) = &*held.widened.borrow() {
             return Ok(Value::new(block.clone(), value.info.clone()));

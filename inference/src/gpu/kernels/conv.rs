@@ -250,8 +250,12 @@ pub fn pack(rec: &mut Recorder, conv: &Conv, raw: &Block) -> Result<Block, GpuFa
         to: Side { base: 0, strides: to },
         source_words: conv.groups * conv.group_stride(),
     };
-    copy::record(rec, &job, raw, &packed)?;
-    Ok(packed)
+    // Weights are words, however activations are stored.
+    let halves = rec.halves();
+    rec.in_halves(false);
+    let copied = copy::record(rec, &job, raw, &packed);
+    rec.in_halves(halves);
+    copied.map(|()| packed)
 }
 
 /// Elements that lie as in the file, in the order of [`pack`]: four output channels lie together.
@@ -517,6 +521,10 @@ impl Spec for ThisKernel {
 
     fn twin(job: &Job, inputs: &[Words]) -> Words {
         twin(&job.conv, inputs)
+    }
+
+    fn halved(job: &Self::Job) -> &'static [usize] {
+        if job.held == Held::Halves { &[0, 2] } else { &[] }
     }
 }
 

@@ -105,4 +105,8 @@ impl Spec for ThisKernel {
     fn twin(job: &Job, inputs: &[Words]) -> Words {
         conv::twin(&job.conv, inputs)
     }
+
+    fn halved(job: &Self::Job) -> &'static [usize] {
+        if job.held == Held::Halves { &[0, 2] } else { &[] }
+    }
 }

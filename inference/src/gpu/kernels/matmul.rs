@@ -200,6 +200,10 @@ pub(crate) struct ThisKernel;
 impl Spec for ThisKernel {
     type Job = Job;
 
+    fn halved(job: &Self::Job) -> &'static [usize] {
+        if matches!(job.held, Held::Bytes { .. }) { &[] } else { &[0, 2] }
+    }
+
     fn cases() -> Vec<Case<Job>> {
         let mut cases = Vec::new();
         let mut add = |name: &str, job: MatMul, matrices_a: usize, matrices_b: usize| {

@@ -145,6 +145,10 @@ pub(crate) struct ThisKernel;
 impl Spec for ThisKernel {
     type Job = Reduce;
 
+    fn halved(job: &Self::Job) -> &'static [usize] {
+        if matches!(job.op, ReduceOp::ArgMax { .. } | ReduceOp::ArgMin { .. }) { &[] } else { &[0] }
+    }
+
     fn cases() -> Vec<Case<Reduce>> {
         let all = [
             ReduceOp::Sum,

@@ -57,7 +57,8 @@ fn numbers(ty: Ty, seed: u32, many: usize) -> Words {
     let special = [0.0, 0.5, 1.5, 2.5, -0.5, -1.5, 1.0, -1.0, 3.0, -3.0];
     let float = |(i, x): (usize, &f32)| if i % 3 == 0 { special[i / 3 % 10] } else { x * 4.0 };
     match ty {
-        Ty::F32 => Words::F32(noise.iter().enumerate().map(float).collect()),
+        // How half floats are stored is for the check to decide.
+        Ty::F32 | Ty::F16 => Words::F32(noise.iter().enumerate().map(float).collect()),
         Ty::I32 => Words::I32(noise.iter().map(|x| (x * 9.0) as i32).collect()),
         Ty::U32 => Words::U32(noise.iter().map(|x| (x.abs() * 9.0) as u32).collect()),
         Ty::Bool => Words::U32(noise.iter().map(|x| u32::from(*x > 0.0)).collect()),

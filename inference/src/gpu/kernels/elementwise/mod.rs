@@ -51,6 +51,8 @@ pub enum Ty {
     U32,
     /// Stored as 0 or 1.
     Bool,
+    /// A half float, two to a word: of inputs, which are computed with as f32, and of a last step alone.
+    F16,
 }
 
 /// Of one value. Formulas: the ONNX operators of these names.
@@ -168,7 +170,8 @@ impl Chain {
     /// # Errors
     /// Where a step names a later value or types do not match.
     pub fn types(&self) -> Result<Vec<Ty>, GpuFault> {
-        let mut types = self.inputs.clone();
+        let mut types: Vec<Ty> =
+            self.inputs.iter().map(|&ty| if ty == Ty::F16 { Ty::F32 } else { ty }).collect();
         let unfit = |step: &Step, types: &[Ty]| {
             GpuFault::unfit("elementwise", format!("{step:?} does not fit values of types {types:?}"))
         };
@@ -189,6 +192,21 @@ impl Chain {
             types.push(result.ok_or_else(|| unfit(step, &types))?);
         }
         Ok(types)
+    }
+
+    /// The same over inputs of which these are stored as half floats, its numbers stored as such.
+    ///
+    /// # Errors
+    /// As `types`.
+    pub fn halved(mut self, inputs: &[bool]) -> Result<Self, GpuFault> {
+        for (ty, _) in self.inputs.iter_mut().zip(inputs).filter(|(ty, halves)| **ty == Ty::F32 && **halves) {
+            *ty = Ty::F16;
+        }
+        if self.result()? == Ty::F32 {
+            let last = self.inputs.len() + self.steps.len() - 1;
+            self.push(Step::Cast(Ty::F16, last));
+        }
+        Ok(self)
     }
 
     /// The type of the result.
@@ -339,12 +357,20 @@ pub(crate) struct ThisKernel;
 impl Spec for ThisKernel {
     type Job = Elementwise;
 
+    fn halved(job: &Self::Job) -> &'static [usize] {
+        if job.chain.steps.len() > 2 { &[0, 1, 2, 3, 4, 5] } else { &[] }
+    }
+
     fn cases() -> Vec<Case<Elementwise>> {
         cases::cases()
     }
 
     fn record(rec: &mut Recorder, job: &Elementwise, inputs: &[Block], out: &Block) -> Result<(), GpuFault> {
-        record(rec, job, &inputs.iter().collect::<Vec<_>>(), out)
+        let mut job = job.clone();
+        if rec.halves() {
+            job.chain = job.chain.halved(&[true; INPUTS])?;
+        }
+        record(rec, &job, &inputs.iter().collect::<Vec<_>>(), out)
     }
 
     fn twin(job: &Elementwise, inputs: &[Words]) -> Words {

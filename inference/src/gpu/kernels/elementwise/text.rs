@@ -13,6 +13,7 @@ fn name(ty: Ty) -> &'static str {
         Ty::I32 => "i32",
         Ty::U32 => "u32",
         Ty::Bool => "bool",
+        Ty::F16 => "f16",
     }
 }
 
@@ -26,7 +27,11 @@ pub(super) fn of(chain: &Chain, linear: &[bool]) -> Result<String, GpuFault> {
     let types = chain.types()?;
     let result = chain.result()?;
     let inputs = chain.inputs.len();
-    let mut text = shaders::inference::ELEMENTWISE.source();
+    let mut text = String::new();
+    if result == Ty::F16 || chain.inputs.contains(&Ty::F16) {
+        text.push_str("enable f16;\n");
+    }
+    text.push_str(&shaders::inference::ELEMENTWISE.source());
     text.push_str(
         "struct Params {\n    size: vec4<u32>,\n    extents: array<vec4<u32>, 2>,\n    strides: array<vec4<u32>, 12>,\n    \
          constants: array<vec4<f32>, 4>,\n}\n@group(0) @binding(0) var<uniform> params: Params;\n",
@@ -60,8 +65,12 @@ pub(super) fn of(chain: &Chain, linear: &[bool]) -> Result<String, GpuFault> {
     }
     for (i, ty) in chain.inputs.iter().enumerate() {
         let at = if linear[i] { "thread".to_owned() } else { format!("at{i}") };
-        let not_zero = if *ty == Ty::Bool { " != 0u" } else { "" };
-        let _ = writeln!(text, "    let v{i} = in{i}[{at}]{not_zero};");
+        let value = match ty {
+            Ty::Bool => format!("in{i}[{at}] != 0u"),
+            Ty::F16 => format!("f32(in{i}[{at}])"),
+            _ => format!("in{i}[{at}]"),
+        };
+        let _ = writeln!(text, "    let v{i} = {value};");
     }
     for (i, step) in chain.steps.iter().enumerate() {
         let _ = writeln!(text, "    let v{} = {};", inputs + i, expression(*step, &types));

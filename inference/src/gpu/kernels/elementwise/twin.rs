@@ -73,6 +73,7 @@ fn cast(to: Ty, a: Value) -> Value {
         Value::B(x) => f64::from(u8::from(x)),
     };
     match (to, a) {
+        (Ty::F16, _) => Value::F(half::f16::from_f64(number).to_f64()),
         (Ty::F32, _) => Value::F(f64::from(number as f32)),
         // Between integers bits are kept.
         (Ty::I32, Value::U(x)) => Value::I(x as i32),
