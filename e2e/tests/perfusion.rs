@@ -205,9 +205,20 @@ fn the_sample_gives_its_truth(backend: &str) {
     let (first, seen) = (map(&b, "cbv"), b.picture("panel-cbv").unwrap());
     assert!(seen.distinct() > 30, "the map is in colour");
 
-    // The middle cerebral artery of the healthy side.
+    // The middle cerebral artery of the healthy side: the maps beside the vessels change, on a CPU the slice on the
+    // screen before the others.
+    b.click("step-inputs").unwrap();
+    b.settle().unwrap();
+    let beside = b.picture("panel-cbf").unwrap();
     pick(&b, truth::ARTERIES[0], 5.0);
     answered(&b, 2);
+    b.settle().unwrap();
+    assert!(b.picture("panel-cbf").unwrap() != beside, "the map beside the vessels is of the new artery");
+    if backend == "cpu" {
+        let at = |kind: &str| b.events(kind).unwrap().last().and_then(|e| e["at"].as_f64());
+        assert!(at("perfusion_preview").unwrap() < at("perfusion").unwrap());
+        assert_eq!(b.attribute("perfusion-headline", "data-previewed").unwrap().as_deref(), Some("false"));
+    }
     assert!(b.text("aif-source").unwrap().contains("picked"));
     let peak = b.number("curve-aif", "peak").unwrap();
     assert!((0.9..=1.1).contains(&(peak / truth::AIF_PEAK_HU)), "the artery's peak is {peak} HU");

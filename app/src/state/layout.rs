@@ -24,13 +24,15 @@ pub enum LayoutKind {
     Overview,
     /// Four maps of one plane, in equal cells.
     Maps,
+    /// The picture in which vessels are chosen large, two maps that follow the choice beside it.
+    Vessels,
 }
 
 impl LayoutKind {
     pub fn panel_count(self) -> usize {
         match self {
             Self::Single => 1,
-            Self::Planes | Self::Overview => 3,
+            Self::Planes | Self::Overview | Self::Vessels => 3,
             Self::Quad | Self::Maps => 4,
         }
     }
@@ -83,7 +85,7 @@ impl PxRect {
 pub fn cells(kind: LayoutKind, width: f64, height: f64) -> Vec<CssRect> {
     match kind {
         LayoutKind::Single => vec![CssRect::new(0.0, 0.0, width, height)],
-        LayoutKind::Planes | LayoutKind::Overview if width >= height => {
+        LayoutKind::Planes | LayoutKind::Overview | LayoutKind::Vessels if width >= height => {
             let left = ((width - GAP) * 0.62).floor();
             let right = width - GAP - left;
             let top = ((height - GAP) * 0.5).floor();
@@ -93,7 +95,7 @@ pub fn cells(kind: LayoutKind, width: f64, height: f64) -> Vec<CssRect> {
                 CssRect::new(left + GAP, top + GAP, right, height - GAP - top),
             ]
         }
-        LayoutKind::Planes | LayoutKind::Overview => {
+        LayoutKind::Planes | LayoutKind::Overview | LayoutKind::Vessels => {
             let top = ((height - GAP) * 0.58).floor();
             let left = ((width - GAP) * 0.5).floor();
             vec![

@@ -352,13 +352,15 @@ impl Workspace {
         }
     }
 
-    /// Panels for the step: the frames where they are looked at, vessels where they are chosen, else the four maps.
+    /// Panels for the step: the frames where they are looked at, vessels with two maps where they are chosen, else the four
+    /// maps.
     pub fn arrange_step(&mut self) {
         let Some(desk) = self.flow() else { return };
         let wanted: Vec<Slot> = match desk.step {
             Step::Check | Step::Motion => vec![Slot::Frames],
             Step::Mask => vec![Slot::Map(Map::Baseline)],
-            Step::Inputs => vec![Slot::Map(Map::Tmip)],
+            // Beside the vessels what another one changes.
+            Step::Inputs => [&[Slot::Map(Map::Tmip)], &desk.slots[..2]].concat(),
             Step::Method | Step::Maps => desk.slots.to_vec(),
         };
         let series = desk.series;
@@ -366,7 +368,7 @@ impl Workspace {
             wanted.iter().all(|slot| desk.series_of(*slot).is_some_and(|s| self.volumes.contains_key(&s)));
         if !there {
             // Nothing has been computed yet: the frames.
-            let others = self.layout == LayoutKind::Maps || self.panels.iter().any(|p| p.series != series);
+            let others = matches!(self.layout, LayoutKind::Maps | LayoutKind::Vessels) || self.panels.iter().any(|p| p.series != series);
             if others || self.panels.is_empty() {
                 self.show_slots(&[Slot::Frames]);
             }
@@ -375,7 +377,7 @@ impl Workspace {
         self.show_slots(&wanted);
     }
 
-    /// One panel, or four, of the study on the screen. Place, zoom and turn stay what they were.
+    /// One panel, three or four, of the study on the screen. Place, zoom and turn stay what they were.
     fn show_slots(&mut self, slots: &[Slot]) {
         let Some(desk) = self.flow().cloned() else { return };
         let Some(info) = self.volume(desk.series) else { return };
@@ -401,7 +403,11 @@ impl Workspace {
             return;
         }
         self.cancel_draft();
-        self.layout = if panels.len() == 4 { LayoutKind::Maps } else { LayoutKind::Single };
+        self.layout = match panels.len() {
+            4 => LayoutKind::Maps,
+            3 => LayoutKind::Vessels,
+            _ => LayoutKind::Single,
+        };
         self.maximised = None;
         self.active = panels[0].id;
         self.panels = panels;

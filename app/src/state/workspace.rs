@@ -317,7 +317,7 @@ impl Workspace {
 
     pub(super) fn set_layout(&mut self, kind: LayoutKind, series: SeriesId) {
         let Some(info) = self.volume(series) else { return };
-        if kind == LayoutKind::Maps {
+        if matches!(kind, LayoutKind::Maps | LayoutKind::Vessels) {
             return self.go_to_step(Step::Maps);
         }
         let flat = info.grid.frame == Frame::Image;
@@ -335,7 +335,7 @@ impl Workspace {
                 (Plane::Coronal, Depth::Slab),
             ],
             // Handled above: its panels show several series.
-            LayoutKind::Maps => Vec::new(),
+            LayoutKind::Maps | LayoutKind::Vessels => Vec::new(),
             LayoutKind::Overview => vec![
                 (Plane::Axial, Depth::Plane),
                 (Plane::Axial, Depth::Whole),

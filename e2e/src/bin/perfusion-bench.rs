@@ -118,17 +118,17 @@ fn run(query: &str, webgpu: bool) -> Result<Value, Error> {
     b.click_at(b.rect("panel-tmip")?.at(0.5, 0.5))?;
     answered(&b, 2)?;
     let pressed = b.driver().run("return window.__pressed", &[])?.as_f64().unwrap_or(f64::NAN);
-    let first = |kind: &str, after: f64| -> Result<f64, Error> {
+    let since = |kind: &str, after: f64| -> Result<f64, Error> {
         let events = b.events(kind)?;
         let at = events.iter().filter_map(|e| e["at"].as_f64()).find(|at| *at >= after);
         at.ok_or_else(|| Error::Answer(format!("no `{kind}` came after the press")))
     };
-    let preview = first("perfusion_preview", pressed)?;
+    let preview = since("perfusion_preview", pressed)?;
     let click = json!({
         "source": b.text("aif-source")?,
         "slice_ready_ms": preview - pressed,
-        "slice_drawn_ms": first("drawn", preview)? - pressed,
-        "all_slices_ms": first("perfusion", pressed)? - pressed,
+        "slice_drawn_ms": since("drawn", preview)? - pressed,
+        "all_slices_ms": since("perfusion", pressed)? - pressed,
         "told": told(&b)?,
     });
     b.click("step-method")?;

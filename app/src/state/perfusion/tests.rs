@@ -62,7 +62,7 @@ fn a_panel_is_swapped_and_keeps_its_place() {
     assert_eq!(w.panels[3].time_index, 2);
     // Another step and back: the four are as they were left.
     w.go_to_step(Step::Inputs);
-    assert_eq!((w.layout, shown(&w)), (LayoutKind::Single, vec!["tMIP"]));
+    assert_eq!((w.layout, shown(&w)), (LayoutKind::Vessels, vec!["tMIP", "CBF", "CBV"]));
     w.go_to_step(Step::Maps);
     assert_eq!(shown(&w), ["CBF", "CBV", "MTT", "Frames"]);
 }
