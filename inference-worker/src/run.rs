@@ -198,7 +198,7 @@ async fn labelled<E: Exec>(
 async fn device(place: Place, warnings: &mut Vec<String>) -> Result<Option<GpuExec>, String> {
     match Gpu::request().await {
         Ok(gpu) if place == Place::Gpu || !gpu.is_software() => {
-            Ok(Some(GpuExec::new(gpu, false).in_halves()))
+            Ok(Some(GpuExec::probed(gpu, false).await.in_halves()))
         }
         Ok(_) => Ok(None),
         Err(error) if place == Place::Gpu => Err(error.to_string()),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use inference::gpu::kernels::conv::{self, Conv};
 use inference::gpu::kernels::depthwise;
 use inference::gpu::kernels::matmul::{self, MatMul};
-use inference::gpu::{Activation, Block, Gpu, GpuFault, Recorder};
+use inference::gpu::{Activation, Block, Gpu, GpuFault, Recorder, Tiles};
 use inference::window::Axis;
 
 fn noise(rec: &mut Recorder, words: usize) -> Result<Block, GpuFault> {
@@ -82,8 +82,21 @@ fn convolution(
     Ok(())
 }
 
+/// What the probe says, then every shape with tiles where they may lie.
 fn all(rec: &mut Recorder) -> Result<(), GpuFault> {
     println!("adapter: {}", rec.gpu().adapter_name());
+    let start = Instant::now();
+    let probe = pollster::block_on(rec.probe())?;
+    println!("probe: {probe}, in {:.1} ms with compiling", start.elapsed().as_secs_f64() * 1e3);
+    for tiles in [Tiles::Registers, Tiles::Shared] {
+        println!("{tiles:?}:");
+        rec.set_tiles(tiles);
+        shapes(rec)?;
+    }
+    Ok(())
+}
+
+fn shapes(rec: &mut Recorder) -> Result<(), GpuFault> {
     convolution(rec, "conv2d 3x3 32-32 112", [1, 32, 32], false, [ONE, same(112, 3, 1), same(112, 3, 1)])?;
     convolution(rec, "conv2d 1x1 192-1152 14", [1, 192, 1152], false, [ONE, same(14, 1, 1), same(14, 1, 1)])?;
     convolution(rec, "depthwise 3x3 96 112", [96, 1, 1], false, [ONE, same(112, 3, 1), same(112, 3, 1)])?;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // Clippy sees only functions marked as tests.
 
 use inference::gpu::kernels::ALL;
-use inference::gpu::{Gpu, GpuFault, Recorder};
+use inference::gpu::{Gpu, GpuExec, GpuFault, Recorder, Tiles};
 
 /// A machine without an adapter says so loudly; on CI that is a failure.
 fn gpu() -> Option<Gpu> {
@@ -18,14 +18,11 @@ fn gpu() -> Option<Gpu> {
     }
 }
 
-#[test]
-fn every_case_equals_its_twin() {
-    let Some(gpu) = gpu() else { return };
-    println!("adapter: {} (software: {}, f16: {})", gpu.adapter_name(), gpu.is_software(), gpu.has_f16());
-    let mut rec = Recorder::new(gpu);
+/// All cases of these kernels.
+fn checked(rec: &mut Recorder, only: impl Fn(&str) -> bool) {
     let mut failures = Vec::new();
-    for kernel in ALL {
-        let outcomes = pollster::block_on((kernel.check)(&mut rec));
+    for kernel in ALL.iter().filter(|kernel| only(kernel.name)) {
+        let outcomes = pollster::block_on((kernel.check)(rec));
         assert!(outcomes.len() >= 10, "{} has only {} cases", kernel.name, outcomes.len());
         let mut worst: f64 = 0.0;
         let mut ms = 0.0;
@@ -40,6 +37,49 @@ fn every_case_equals_its_twin() {
     }
     println!("{:?} pipelines and dispatches, {:?} bytes", rec.counts(), rec.held_bytes());
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn every_case_equals_its_twin() {
+    let Some(gpu) = gpu() else { return };
+    println!("adapter: {} (software: {}, f16: {})", gpu.adapter_name(), gpu.is_software(), gpu.has_f16());
+    checked(&mut Recorder::new(gpu), |_| true);
+}
+
+const SHARED: [shaders::Shader; 3] =
+    [shaders::inference::CONV_SHARED, shaders::inference::CONV_SHARED_I8, shaders::inference::MATMUL_SHARED];
+
+#[test]
+fn every_case_equals_its_twin_with_tiles_in_workgroup_memory() {
+    for tiles in [Tiles::Shared, Tiles::SharedAlways] {
+        let Some(gpu) = gpu() else { return };
+        let mut rec = Recorder::new(gpu);
+        rec.set_tiles(tiles);
+        checked(&mut rec, |name| matches!(name, "conv" | "matmul"));
+        // Or nothing but registers was tested.
+        for shader in SHARED {
+            assert!(rec.has_compiled(&shader), "{} with {tiles:?}", shader.name);
+        }
+    }
+}
+
+#[test]
+fn the_probe_times_both_takes_the_faster_and_says_so() {
+    let Some(gpu) = gpu() else { return };
+    let start = std::time::Instant::now();
+    let mut exec = pollster::block_on(GpuExec::probed(gpu, false));
+    println!("{} in {:?}", inference::exec::Exec::name(&exec), start.elapsed());
+    let probe = exec.probe().unwrap().clone().unwrap();
+    let tiles = exec.recorder().tiles();
+    assert!(probe.registers_ms > 0.0 && probe.shared_ms > 0.0);
+    assert_eq!(tiles == Tiles::Shared, probe.shared_ms < probe.registers_ms);
+    for ms in [probe.registers_ms, probe.shared_ms] {
+        assert!(inference::exec::Exec::name(&exec).contains(&format!("{ms:.3} ms")));
+    }
+    // A device that is gone is no reason to stop here: the run will say so.
+    exec.recorder_mut().gpu().lose_for_test();
+    assert!(pollster::block_on(exec.recorder_mut().probe()).is_err());
+    assert_eq!(exec.recorder().tiles(), tiles);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use inference::conformance::difference_within;
 use inference::exec::Report;
-use inference::gpu::GpuExec;
+use inference::gpu::{GpuExec, Tiles};
 use inference::{DType, Data, Graph, HostOnly, Limits, Session, Tensor, load};
 
 type Named = Vec<(String, Tensor)>;
@@ -77,13 +77,13 @@ fn run(session: &mut Session<GpuExec>, inputs: &Named) -> (Named, Report) {
     pollster::block_on(session.run(inputs.clone(), |_| ControlFlow::Continue(()))).unwrap()
 }
 
-#[test]
-fn models_give_on_the_gpu_what_onnxruntime_gives() {
-    let Some(gpu) = common::gpu() else { return };
-    let mut exec = GpuExec::new(gpu, false);
-    for (model, file, output, allowed) in MODELS {
-        let Some(graph) = graph(model) else { return };
-        let Some((inputs, want)) = reference(&graph, file, output) else { return };
+/// What ran the models that are wanted.
+fn held_against_onnxruntime(tiles: Tiles, wanted: impl Fn(&str) -> bool) -> Option<GpuExec> {
+    let mut exec = GpuExec::new(common::gpu()?, false);
+    exec.recorder_mut().set_tiles(tiles);
+    for (model, file, output, allowed) in MODELS.into_iter().filter(|(model, ..)| wanted(model)) {
+        let graph = graph(model)?;
+        let (inputs, want) = reference(&graph, file, output)?;
         let mut session = Session::new(graph, exec, 4 << 30);
         let start = std::time::Instant::now();
         let (got, report) = run(&mut session, &inputs);
@@ -104,7 +104,26 @@ fn models_give_on_the_gpu_what_onnxruntime_gives() {
         println!("{model}: largest difference {difference:e}");
         assert_eq!(difference_within(&got[0].1, &want, allowed), None, "{model}");
         assert_eq!(ours, theirs, "{model}: the largest number stands elsewhere");
+        assert_eq!(report.on_host, 0, "{model} travels: {:?}", report.host_operators);
         exec = session.into_exec();
+    }
+    Some(exec)
+}
+
+#[test]
+fn models_give_on_the_gpu_what_onnxruntime_gives() {
+    held_against_onnxruntime(Tiles::Registers, |_| true);
+}
+
+#[test]
+fn models_give_the_same_with_tiles_in_workgroup_memory() {
+    // Products, convolutions of 1 to 3 dimensions and their transposes; the others would be more of the same.
+    let each = |model: &str| {
+        ["unet2d", "unet3d", "vit", "lite0.onnx", "deepbet"].iter().any(|part| model.contains(part))
+    };
+    let Some(exec) = held_against_onnxruntime(Tiles::Shared, each) else { return };
+    for shader in [shaders::inference::CONV_SHARED, shaders::inference::MATMUL_SHARED] {
+        assert!(exec.recorder().has_compiled(&shader), "{}", shader.name);
     }
 }
 

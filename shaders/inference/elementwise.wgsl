@@ -59,6 +59,23 @@ fn pow_(x: f32, y: f32) -> f32 {
     return magnitude;
 }
 
+/// x without its lower 12 bits.
+fn upper_(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+/// The quotient to the nearest f32 where it is below 2^20: what is left over is computed without error, by halves of 12
+/// bits whose products are exact (Dekker 1971), fused or not.
+fn ratio_(x: f32, y: f32) -> f32 {
+    let q = x / y;
+    let qh = upper_(q);
+    let ql = q - qh;
+    let yh = upper_(y);
+    let yl = y - yh;
+    let left = (((x - qh * yh) - qh * yl) - ql * yh) - ql * yl;
+    return select(q, q + left / y, abs(q) < 1048576.0);
+}
+
 /// The sign of the result is the divisor's (numpy.mod).
 fn mod_(x: f32, y: f32) -> f32 {
     return x - floor(x / y) * y;

@@ -59,6 +59,18 @@ fn put(row: u32, column: u32, base: u32, values: vec4<f32>) {
     if many > 3u { output[at + 3u] = Element(y.w); }
 }
 
+/// Where A and B of a batch begin.
+fn bases_of(batch: u32) -> vec2<u32> {
+    var rest = batch;
+    var base = vec2<u32>();
+    for (var axis = 4u; axis > 0u; axis--) {
+        let index = rest % params.batch[axis - 1u];
+        rest /= params.batch[axis - 1u];
+        base += index * vec2<u32>(params.batch_a[axis - 1u], params.batch_b[axis - 1u]);
+    }
+    return base;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let thread = thread_of(wg, groups, local);
@@ -69,15 +81,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         return;
     }
     let batch = params.other.w + wg.z;
-    var rest = batch;
-    var base_a = 0u;
-    var base_b = 0u;
-    for (var axis = 4u; axis > 0u; axis--) {
-        let index = rest % params.batch[axis - 1u];
-        rest /= params.batch[axis - 1u];
-        base_a += index * params.batch_a[axis - 1u];
-        base_b += index * params.batch_b[axis - 1u];
-    }
+    let of_batch = bases_of(batch);
+    let base_a = of_batch.x;
+    let base_b = of_batch.y;
 
     // Rows and columns beyond the edge read the last one; they are not stored.
     let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.x - 1u));

@@ -14,6 +14,8 @@ const OPERAND_F32: Part = part!("inference/operand_f32.wgsl");
 const OPERAND_I8: Part = part!("inference/operand_i8.wgsl");
 const OPERAND_F16: Part = part!("inference/operand_f16.wgsl");
 const DEPTHWISE_TEXT: Part = part!("inference/depthwise.wgsl");
+const CONV_SHARED_TEXT: Part = part!("inference/conv_shared.wgsl");
+const MATMUL_SHARED_TEXT: Part = part!("inference/matmul_shared.wgsl");
 const MATMUL_TEXT: Part = part!("inference/matmul.wgsl");
 
 const fn computes(name: &'static str, parts: &'static [Part]) -> Shader {
@@ -42,6 +44,24 @@ pub const CONV_F16: Shader = computes(
     &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_f16.wgsl"), CONV_TEXT],
 );
 
+/// Convolution by tiles in workgroup memory, with weights in f32.
+pub const CONV_SHARED: Shader = computes(
+    "conv, shared",
+    &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_f32.wgsl"), CONV_TEXT, CONV_SHARED_TEXT],
+);
+
+/// The same with weights in packed bytes.
+pub const CONV_SHARED_I8: Shader = computes(
+    "conv, shared, bytes",
+    &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_i8.wgsl"), CONV_TEXT, CONV_SHARED_TEXT],
+);
+
+/// The same with weights in packed half floats.
+pub const CONV_SHARED_F16: Shader = computes(
+    "conv, shared, halves",
+    &[ELEMENT, COMMON, ACTIVATION, SLIDING, part!("inference/weights_f16.wgsl"), CONV_TEXT, CONV_SHARED_TEXT],
+);
+
 /// Convolution where a group has one output channel.
 pub const DEPTHWISE: Shader =
     computes("depthwise", &[ELEMENT, COMMON, ACTIVATION, SLIDING, OPERAND_F32, DEPTHWISE_TEXT]);
@@ -67,6 +87,18 @@ pub const MATMUL_I8: Shader =
 /// The same with the right operand in packed half floats.
 pub const MATMUL_F16: Shader =
     computes("matmul, halves", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT]);
+
+/// Batched product by tiles in workgroup memory.
+pub const MATMUL_SHARED: Shader =
+    computes("matmul, shared", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F32, MATMUL_TEXT, MATMUL_SHARED_TEXT]);
+
+/// The same with the right operand in packed bytes.
+pub const MATMUL_SHARED_I8: Shader =
+    computes("matmul, shared, bytes", &[ELEMENT, COMMON, ACTIVATION, OPERAND_I8, MATMUL_TEXT, MATMUL_SHARED_TEXT]);
+
+/// The same with the right operand in packed half floats.
+pub const MATMUL_SHARED_F16: Shader =
+    computes("matmul, shared, halves", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT, MATMUL_SHARED_TEXT]);
 
 /// Poolings.
 pub const POOL: Shader = computes("pool", &[ELEMENT, COMMON, part!("inference/pool.wgsl")]);
@@ -112,6 +144,9 @@ pub const ALL: &[Shader] = &[
     CONV,
     CONV_I8,
     CONV_F16,
+    CONV_SHARED,
+    CONV_SHARED_I8,
+    CONV_SHARED_F16,
     DEPTHWISE,
     DEPTHWISE_I8,
     DEPTHWISE_F16,
@@ -119,6 +154,9 @@ pub const ALL: &[Shader] = &[
     MATMUL,
     MATMUL_I8,
     MATMUL_F16,
+    MATMUL_SHARED,
+    MATMUL_SHARED_I8,
+    MATMUL_SHARED_F16,
     POOL,
     NORM,
     SOFTMAX,

@@ -25,6 +25,7 @@ mod memory;
 mod recorder;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod shader_tests;
+mod tiles;
 
 pub use activation::Activation;
 pub use check::{Kernel, Outcome, Tolerance};
@@ -33,3 +34,4 @@ pub use exec::{GpuExec, Value};
 pub use fault::GpuFault;
 pub use memory::Block;
 pub use recorder::Recorder;
+pub use tiles::{Probe, Tiles};

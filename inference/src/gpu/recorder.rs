@@ -14,6 +14,7 @@ use futures_channel::oneshot;
 use super::device::Gpu;
 use super::fault::GpuFault;
 use super::memory::{Block, Pool, WORD_BYTES};
+use super::tiles::{self, Probe, Tiles};
 
 /// Threads of a workgroup where one thread makes one tile: `GROUP` in `shaders/inference/common.wgsl`.
 pub(crate) const GROUP: u32 = 64;
@@ -92,6 +93,7 @@ pub struct Recorder {
     halves: bool,
     /// Beyond, free buffers go back to the driver before a new one is made.
     expected_bytes: u64,
+    tiles: Tiles,
 }
 
 impl Recorder {
@@ -111,12 +113,33 @@ impl Recorder {
             uploaded_bytes: 0,
             halves: false,
             expected_bytes: u64::MAX,
+            tiles: Tiles::default(),
         }
     }
 
     /// The device.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
+    }
+
+    /// Where products and convolutions keep their tiles.
+    pub const fn tiles(&self) -> Tiles {
+        self.tiles
+    }
+
+    /// Has products and convolutions keep their tiles there from now on.
+    pub const fn set_tiles(&mut self, tiles: Tiles) {
+        self.tiles = tiles;
+    }
+
+    /// Times both and takes the faster one for the rest of the session.
+    ///
+    /// # Errors
+    /// What the device has against it; the choice stays as it was.
+    pub async fn probe(&mut self) -> Result<Probe, GpuFault> {
+        let probe = tiles::probe(self).await?;
+        self.tiles = probe.choice();
+        Ok(probe)
     }
 
     /// Lets free buffers go where all together would take more than this.
@@ -147,6 +170,11 @@ impl Recorder {
     /// Bytes of tensors that went to the device so far.
     pub const fn uploaded_bytes(&self) -> u64 {
         self.uploaded_bytes
+    }
+
+    /// Whether a pipeline of this shader was made.
+    pub fn has_compiled(&self, shader: &shaders::Shader) -> bool {
+        self.pipelines.keys().any(|key| key.lines().next() == Some(shader.name))
     }
 
     fn open(&mut self) -> &mut Open {

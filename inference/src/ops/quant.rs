@@ -110,6 +110,11 @@ impl Scales {
         if scale == want { Ok(Self { inner, extent, block, blocked: true }) } else { Err(fault()) }
     }
 
+    /// Whether each index of an axis has its own scale, and not all elements one.
+    pub fn per_index(&self) -> bool {
+        self.block == 1 && !self.blocked
+    }
+
     /// Elements in a row that share a scale, of `n` in all.
     fn run(&self, n: usize) -> usize {
         match (self.block, self.blocked) {

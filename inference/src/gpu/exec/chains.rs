@@ -22,11 +22,15 @@ fn computed(dtype: DType) -> Option<Ty> {
     }
 }
 
-fn job(chain: Chain, inputs: Args<'_, '_>, from: Vec<usize>, out: &TensorInfo) -> Option<Job> {
+/// A chain that reads the node's inputs `from`, if the kernel has room for it.
+pub(super) fn job(job: Elementwise, from: Vec<usize>) -> Option<Job> {
+    elementwise::fits(&job).then_some(Job::Elementwise(job, from))
+}
+
+fn chained(chain: Chain, inputs: Args<'_, '_>, from: Vec<usize>, out: &TensorInfo) -> Option<Job> {
     let shapes =
         from.iter().map(|&at| arg(inputs, at).map(|a| a.info.shape.clone())).collect::<Option<_>>()?;
-    let job = Elementwise { extents: out.shape.clone(), shapes, chain };
-    elementwise::fits(&job).then_some(Job::Elementwise(job, from))
+    job(Elementwise { extents: out.shape.clone(), shapes, chain }, from)
 }
 
 pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Option<Job> {
@@ -36,12 +40,12 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
         Op::Unary(op) => {
             let mut chain = Chain::new(&[ty(0)?]);
             unary(&mut chain, *op, 0)?;
-            job(chain, inputs, vec![0], out)
+            chained(chain, inputs, vec![0], out)
         }
         Op::Binary(op) => {
             let mut chain = Chain::new(&[ty(0)?, ty(1)?]);
             binary(&mut chain, op.kind)?;
-            job(chain, inputs, vec![0, 1], out)
+            chained(chain, inputs, vec![0, 1], out)
         }
         Op::Variadic(op) => {
             if inputs.is_empty() || inputs.len() > INPUTS {
@@ -62,7 +66,7 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             if chain.steps.is_empty() {
                 return Some(Job::Alias(0));
             }
-            job(chain, inputs, (0..types.len()).collect(), out)
+            chained(chain, inputs, (0..types.len()).collect(), out)
         }
         Op::Clip(op) => {
             float(inputs, 0)?;
@@ -81,7 +85,7 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
                 let high = chain.constant(high as f32);
                 chain.binary(B::Min, value, high);
             }
-            if chain.steps.is_empty() { Some(Job::Alias(0)) } else { job(chain, inputs, vec![0], out) }
+            if chain.steps.is_empty() { Some(Job::Alias(0)) } else { chained(chain, inputs, vec![0], out) }
         }
         Op::Where(_) => {
             let (a, b) = (arg(inputs, 1)?.info, arg(inputs, 2)?.info);
@@ -89,7 +93,7 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             let word = |dtype| computed(dtype).unwrap_or(Ty::I32);
             let mut chain = Chain::new(&[ty(0)?, word(a.dtype), word(b.dtype)]);
             chain.push(Step::Select(0, 1, 2));
-            job(chain, inputs, vec![0, 1, 2], out)
+            chained(chain, inputs, vec![0, 1, 2], out)
         }
         Op::Cast(_) => {
             let from = arg(inputs, 0)?.info.dtype;
@@ -106,7 +110,7 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             }
             let mut chain = Chain::new(&[from]);
             chain.push(Step::Cast(to, 0));
-            job(chain, inputs, vec![0], out)
+            chained(chain, inputs, vec![0], out)
         }
         _ => None,
     }

@@ -5,6 +5,7 @@
 use super::Value;
 use super::chains;
 use super::moves;
+use super::quant;
 use super::store;
 use crate::exec::Arg;
 use crate::gpu::activation::Activation;
@@ -169,6 +170,8 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             fitting(Reduce { extents: shape.to_vec(), reduced, op: kind })
         }
         Op::Resize(op) => resample(op, inputs),
+        Op::QuantizeLinear(op) => quant::quantize(op, inputs, outputs),
+        Op::DequantizeLinear(op) => quant::dequantize(op, inputs, outputs),
         Op::Identity(_)
         | Op::Reshape(_)
         | Op::Expand(_)

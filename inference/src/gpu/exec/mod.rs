@@ -8,6 +8,7 @@ mod halves;
 mod image;
 mod lower;
 mod moves;
+mod quant;
 mod store;
 mod weights;
 
@@ -21,6 +22,7 @@ use super::kernels::{
 };
 use super::memory::{Block, WORD_BYTES, class_of};
 use super::recorder::Recorder;
+use super::tiles::Probe;
 use crate::exec::{Arg, Exec, ExecError};
 use crate::image::{Image, Level, Measured, Sampling};
 use crate::ops::Op;
@@ -62,12 +64,14 @@ pub struct GpuExec {
     eager: bool,
     /// Whether activations of half floats are stored as such.
     halves: bool,
+    /// What the probe said of this device, once it was asked.
+    probe: Option<Result<Probe, GpuFault>>,
 }
 
 impl GpuExec {
     /// On this device. `eager` runs everything there that can be, also what is quicker on the host: for tests.
     pub fn new(gpu: Gpu, eager: bool) -> Self {
-        Self { rec: Recorder::new(gpu), eager, halves: false }
+        Self { rec: Recorder::new(gpu), eager, halves: false, probe: None }
     }
 
     /// Activations whose tensors are half floats are stored as such, where the device computes with them (`shader-f16`):
@@ -76,6 +80,19 @@ impl GpuExec {
     pub fn in_halves(mut self) -> Self {
         self.halves = self.rec.gpu().has_f16();
         self
+    }
+
+    /// The same after some 20 ms that tell where tiles lie best on this device. A probe that fails leaves them in
+    /// registers: what is wrong with the device comes out of the first run.
+    pub async fn probed(gpu: Gpu, eager: bool) -> Self {
+        let mut exec = Self::new(gpu, eager);
+        exec.probe = Some(exec.rec.probe().await);
+        exec
+    }
+
+    /// What the probe said.
+    pub const fn probe(&self) -> Option<&Result<Probe, GpuFault>> {
+        self.probe.as_ref()
     }
 
     /// The device's work.
@@ -209,7 +226,12 @@ impl Exec for GpuExec {
     type Value = Value;
 
     fn name(&self) -> String {
-        self.rec.gpu().adapter_name().to_owned()
+        let adapter = self.rec.gpu().adapter_name();
+        match &self.probe {
+            None => adapter.to_owned(),
+            Some(Ok(probe)) => format!("{adapter}; {probe}"),
+            Some(Err(fault)) => format!("{adapter}; tiles in registers (the probe failed: {fault})"),
+        }
     }
 
     fn upload(&mut self, tensor: &Tensor) -> Result<Value, ExecError> {

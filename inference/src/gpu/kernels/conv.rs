@@ -3,6 +3,8 @@
 //! A thread makes 4 neighbours of 4 to 16 output channels in registers; weights are packed once so that the quads of a
 //! thread lie together. A 1×1 convolution is the same with all spatial axes laid end to end.
 
+mod shared;
+
 use bytemuck::{Pod, Zeroable};
 use shaders::inference as wgsl;
 
@@ -204,28 +206,38 @@ impl Conv {
         &self,
         rec: &mut Recorder,
         program: &Program,
-        mut params: Params,
+        params: Params,
         bound: &[(u32, &Block)],
         blocks: usize,
         macs_per_thread: u64,
     ) -> Result<(), GpuFault> {
+        self.dispatch_wide(rec, program, params, bound, blocks, macs_per_thread, GROUP)
+    }
+
+    /// The same with so many tiles per workgroup.
+    #[allow(clippy::too_many_arguments)] // what a dispatch is made of
+    fn dispatch_wide(
+        &self,
+        rec: &mut Recorder,
+        program: &Program,
+        mut params: Params,
+        bound: &[(u32, &Block)],
+        blocks: usize,
+        macs_per_tile: u64,
+        wide: u32,
+    ) -> Result<(), GpuFault> {
+        let wide = u64::from(wide);
         let tiles = params.tiles[0] as u64 * (self.axes[0].output * self.axes[1].output) as u64;
         let layers = (blocks * self.batch) as u64;
-        let most = (DISPATCH_MACS / (macs_per_thread.max(1) * layers.max(1))).max(u64::from(GROUP));
-        let slab = most.min(65_535 * u64::from(GROUP)) / u64::from(GROUP) * u64::from(GROUP);
+        let most = (DISPATCH_MACS / (macs_per_tile.max(1) * layers.max(1))).max(wide);
+        let slab = most.min(65_535 * wide) / wide * wide;
         let mut first = 0;
         while first < tiles {
             let many = slab.min(tiles - first);
             params.tiles[1] = first as u32;
             params.tiles[2] = many as u32;
-            let groups = [many.div_ceil(u64::from(GROUP)) as u32, blocks as u32, self.batch as u32];
-            rec.dispatch(
-                program,
-                bytemuck::bytes_of(&params),
-                bound,
-                groups,
-                many * layers * macs_per_thread,
-            )?;
+            let groups = [many.div_ceil(wide) as u32, blocks as u32, self.batch as u32];
+            rec.dispatch(program, bytemuck::bytes_of(&params), bound, groups, many * layers * macs_per_tile)?;
             first += many;
         }
         Ok(())
@@ -302,10 +314,13 @@ pub fn record(
     if let Weights::I8(_, _, zeros) = weights {
         constants.push(("ZEROS", f64::from(u8::from(*zeros))));
     }
-    let program =
-        Program { name: "conv", source: Source::Shader(shader), entry: "main", constants: &constants };
     let mut bound = vec![(1, input), (3, bias.unwrap_or(&nothing)), (5, out)];
     bound.extend(weights.bound(2, 4));
+    if shared::takes(&conv, rec.tiles()) {
+        return shared::record(rec, &conv, weights, constants, params, &bound);
+    }
+    let program =
+        Program { name: "conv", source: Source::Shader(shader), entry: "main", constants: &constants };
     let per_thread = (conv.taps() * conv.channels_in * 16 * quads) as u64;
     conv.dispatch(rec, &program, params, &bound, blocks, per_thread)
 }
@@ -447,6 +462,17 @@ fn plain_cases() -> Vec<Case<Conv>> {
             c([1, 1, 3, 3], true, [ONE, [4, 5, 2, 1, 2, 1], [3, 4, 1, 1, 1, 1]]),
         ),
     ];
+    // Large enough for tiles in workgroup memory: both sides of their edges, and of a slab of channels.
+    cases.extend([
+        case("17 channels to 33", c([2, 1, 17, 33], false, [ONE, [6, 3, 2, 1, 1, 1], [11, 3, 1, 1, 1, 1]])),
+        case("1x1, 33 channels to 45", c([2, 1, 33, 45], false, [ONE, [5, 1, 1, 1, 0, 0], [9, 1, 1, 1, 0, 0]])),
+        case("two groups of 8 to 16", c([1, 2, 8, 16], false, [ONE, [7, 3, 1, 2, 2, 2], [9, 5, 1, 1, 2, 1]])),
+        case(
+            "3D, 9 channels to 20",
+            c([1, 1, 9, 20], false, [[4, 3, 1, 1, 1, 1], [5, 3, 1, 1, 1, 1], [6, 3, 1, 1, 1, 1]]),
+        ),
+        case("one place of many channels", c([1, 1, 40, 64], false, [ONE, ONE, ONE])),
+    ]);
     for activation in Activation::EACH {
         let mut job = c([1, 1, 4, 6], false, [ONE, [6, 3, 1, 1, 1, 1], [7, 3, 1, 1, 1, 1]]);
         job.activation = activation;
@@ -505,7 +531,7 @@ impl Spec for ThisKernel {
         for (held, step) in
             [(Held::Bytes { zeros: false }, 1), (Held::Bytes { zeros: true }, 3), (Held::Halves, 2)]
         {
-            cases.extend(plain_cases().into_iter().take(16).step_by(step).map(|c| case(c, held)));
+            cases.extend(plain_cases().into_iter().take(21).step_by(step).map(|c| case(c, held)));
         }
         cases
     }

@@ -2,6 +2,8 @@
 //!
 //! Strides instead of copies: a transposed operand and a broadcast batch cost nothing.
 
+mod shared;
+
 use bytemuck::{Pod, Zeroable};
 use shaders::inference as wgsl;
 
@@ -179,10 +181,15 @@ pub fn record_packed(
     bound.extend(b.bound(2, 5));
     let [x, y, _] = groups_of(threads)?;
     let most = (DISPATCH_MACS / macs.max(1)).clamp(1, 65_535);
+    let in_shared = shared::takes(job, rec.tiles());
     while first < batches {
         let many = most.min(batches - first);
         params.other[3] = first as u32;
-        rec.dispatch(&program, bytemuck::bytes_of(&params), &bound, [x, y, many as u32], macs * many)?;
+        if in_shared {
+            shared::record(rec, job, b, &params, &bound, many as u32)?;
+        } else {
+            rec.dispatch(&program, bytemuck::bytes_of(&params), &bound, [x, y, many as u32], macs * many)?;
+        }
         first += many;
     }
     Ok(())
@@ -224,6 +231,7 @@ impl Spec for ThisKernel {
         add("a vector", p(1, 1000, 1031), 1, 1);
         add("a column", p(77, 1, 33), 1, 1);
         add("many workgroups", p(197, 192, 64), 1, 1);
+        add("two slabs and a rest, both edges of a tile", p(33, 65, 67), 1, 1);
         for (ta, tb) in [(true, false), (false, true), (true, true)] {
             add(
                 &format!("transposed {ta} {tb}"),
@@ -231,6 +239,8 @@ impl Spec for ThisKernel {
                 1,
                 1,
             );
+            let large = MatMul { transposed_a: ta, transposed_b: tb, ..p(35, 41, 37) };
+            add(&format!("transposed {ta} {tb}, more than a tile"), large, 1, 1);
         }
         for strides_c in [[0, 0], [0, 1], [1, 0], [13, 1]] {
             let job = MatMul { alpha: 0.5, beta: -1.5, strides_c, ..p(11, 13, 7) };

@@ -37,10 +37,26 @@ macro_rules! kernel {
 
 /// Every kernel.
 pub const ALL: &[Kernel] = &[
-    kernel!(conv, wgsl::CONV, wgsl::CONV_I8, wgsl::CONV_F16),
+    kernel!(
+        conv,
+        wgsl::CONV,
+        wgsl::CONV_I8,
+        wgsl::CONV_F16,
+        wgsl::CONV_SHARED,
+        wgsl::CONV_SHARED_I8,
+        wgsl::CONV_SHARED_F16
+    ),
     kernel!(depthwise, wgsl::DEPTHWISE, wgsl::DEPTHWISE_I8, wgsl::DEPTHWISE_F16),
     kernel!(labels, wgsl::LABELS),
-    kernel!(matmul, wgsl::MATMUL, wgsl::MATMUL_I8, wgsl::MATMUL_F16),
+    kernel!(
+        matmul,
+        wgsl::MATMUL,
+        wgsl::MATMUL_I8,
+        wgsl::MATMUL_F16,
+        wgsl::MATMUL_SHARED,
+        wgsl::MATMUL_SHARED_I8,
+        wgsl::MATMUL_SHARED_F16
+    ),
     kernel!(pool, wgsl::POOL),
     kernel!(norm, wgsl::NORM),
     kernel!(softmax, wgsl::SOFTMAX),

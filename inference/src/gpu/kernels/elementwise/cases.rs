@@ -28,11 +28,12 @@ const UNARY: [Unary; 19] = [
     Unary::IsInf,
 ];
 
-const BINARY: [Binary; 20] = [
+const BINARY: [Binary; 21] = [
     Binary::Add,
     Binary::Sub,
     Binary::Mul,
     Binary::Div,
+    Binary::Ratio,
     Binary::Pow,
     Binary::Mod,
     Binary::Fmod,
@@ -117,7 +118,7 @@ pub(super) fn cases() -> Vec<Case<Elementwise>> {
                 }
                 (Words::U32(v), Binary::Div) => v.iter_mut().for_each(|x| *x += 1),
                 (Words::I32(v), Binary::Pow) => v.iter_mut().for_each(|x| *x = x.abs() % 6),
-                (Words::F32(v), Binary::Div) => v.iter_mut().for_each(|x| *x += 5.0),
+                (Words::F32(v), Binary::Div | Binary::Ratio) => v.iter_mut().for_each(|x| *x += 5.0),
                 (Words::F32(v), Binary::Mod | Binary::Fmod) => {
                     // Away from multiples, where one ulp decides over a whole divisor.
                     v.iter_mut().for_each(|x| *x = if *x < 0.0 { -2.37 } else { 1.83 });
@@ -163,6 +164,19 @@ pub(super) fn cases() -> Vec<Case<Elementwise>> {
     let other = chain.binary(Binary::Max, 2, least);
     chain.push(Step::Select(condition, sum, other));
     cases.push(case("a chain of all kinds".to_owned(), chain, &[5, 6, 7], &[&[5, 6, 7], &[6, 1], &[7]]));
+    // Quotients on and beside halves: a whole step hangs on the last bit, so nothing but equality passes.
+    let mut chain = Chain::new(&[Ty::F32, Ty::F32]);
+    let quotient = chain.binary(Binary::Ratio, 0, 1);
+    let rounded = chain.unary(Unary::Round, quotient);
+    chain.push(Step::Cast(Ty::I32, rounded));
+    let mut halves = case("quotients beside halves".to_owned(), chain, &[64, 9], &[&[64, 9], &[9]]);
+    let scales = [0.1f32, 0.3, 1.0 / 3.0, 0.007_843_138, 0.023_529_412, 1.7, 0.05, 12.3, 0.999_999_9];
+    let beside = |i: usize| {
+        let on = (((i / 27) as f32 - 10.5) * scales[i % 9]).to_bits();
+        f32::from_bits(on - 1 + (i / 9 % 3) as u32)
+    };
+    halves.inputs = vec![Words::F32((0..64 * 9).map(beside).collect()), Words::F32(scales.to_vec())];
+    cases.push(halves);
     // As many inputs as there may be.
     let mut chain = Chain::new(&[Ty::F32; 6]);
     let mut sum = 0;

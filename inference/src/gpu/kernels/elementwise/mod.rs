@@ -91,6 +91,8 @@ pub enum Binary {
     Sub,
     Mul,
     Div,
+    /// A quotient to the nearest f32 where it is below 2^20: WGSL's own is good to 2.5 ulp.
+    Ratio,
     Pow,
     /// With the sign of the divisor.
     Mod,
@@ -235,6 +237,7 @@ fn binary_type(op: Binary, a: Ty) -> Option<Ty> {
         B::BitAnd | B::BitOr | B::BitXor => matches!(a, Ty::I32 | Ty::U32).then_some(a),
         B::Equal => Some(Ty::Bool),
         B::Less | B::LessOrEqual | B::Greater | B::GreaterOrEqual => (a != Ty::Bool).then_some(Ty::Bool),
+        B::Ratio => (a == Ty::F32).then_some(a),
         B::Pow | B::Mod | B::Fmod => matches!(a, Ty::F32 | Ty::I32).then_some(a),
         B::Add | B::Sub | B::Mul | B::Div | B::Min | B::Max => (a != Ty::Bool).then_some(a),
     }

@@ -134,6 +134,7 @@ fn binary(op: Binary, ty: Ty, a: usize, b: usize) -> String {
         Binary::Sub => infix("-"),
         Binary::Mul => infix("*"),
         Binary::Div => infix("/"),
+        Binary::Ratio => call("ratio_"),
         Binary::Pow if ty == Ty::F32 => call("pow_"),
         Binary::Pow => call("ipow_"),
         Binary::Mod if ty == Ty::F32 => call("mod_"),

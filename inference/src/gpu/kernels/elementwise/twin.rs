@@ -130,6 +130,8 @@ fn binary(op: Binary, a: Value, b: Value) -> Value {
                 Binary::Sub => a - b,
                 Binary::Mul => a * b,
                 Binary::Div => a / b,
+                // f64 has more than twice the digits, so rounding twice is rounding once.
+                Binary::Ratio => f64::from((a / b) as f32),
                 Binary::Pow => a.powf(b),
                 Binary::Mod => a - (a / b).floor() * b,
                 Binary::Fmod => a % b,
