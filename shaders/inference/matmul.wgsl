@@ -13,7 +13,13 @@ struct Params {
     batch_a: vec4<u32>,
     /// Of B between those.
     batch_b: vec4<u32>,
-    /// Of C between rows, between columns, of the output between batches, first batch.
+    /// Of C between those.
+    batch_c: vec4<u32>,
+    /// Of the output between those.
+    batch_out: vec4<u32>,
+    /// First elements of A, B, C and the output.
+    origin: vec4<u32>,
+    /// Of C between rows, between columns, of the output between rows, first batch.
     other: vec4<u32>,
     /// alpha, beta, two parameters of the activation.
     tail: vec4<f32>,
@@ -40,18 +46,18 @@ fn columns_from(column: u32) -> vec4<u32> {
     return min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.y - 1u));
 }
 
-fn put(row: u32, column: u32, base: u32, values: vec4<f32>) {
+fn put(row: u32, column: u32, base: vec4<u32>, values: vec4<f32>) {
     if row >= params.size.x || column >= params.size.y {
         return;
     }
     var y = values * tail_of(columns_from(column), false) * params.tail.x;
     if params.tail.y != 0.0 {
-        let at = row * params.other.x + column * params.other.y;
+        let at = base.z + row * params.other.x + column * params.other.y;
         let step = params.other.y;
         y += params.tail.y * vec4<f32>(f32(c[at]), f32(c[at + step]), f32(c[at + 2u * step]), f32(c[at + 3u * step]));
     }
     y = activate(params.size.w, y, params.tail.z, params.tail.w);
-    let at = base + row * params.size.y + column;
+    let at = base.w + row * params.other.z + column;
     let many = params.size.y - column;
     output[at] = Element(y.x);
     if many > 1u { output[at + 1u] = Element(y.y); }
@@ -59,14 +65,15 @@ fn put(row: u32, column: u32, base: u32, values: vec4<f32>) {
     if many > 3u { output[at + 3u] = Element(y.w); }
 }
 
-/// Where A and B of a batch begin.
-fn bases_of(batch: u32) -> vec2<u32> {
+/// Where A, B, C and the output of a batch begin.
+fn bases_of(batch: u32) -> vec4<u32> {
     var rest = batch;
-    var base = vec2<u32>();
+    var base = params.origin;
     for (var axis = 4u; axis > 0u; axis--) {
-        let index = rest % params.batch[axis - 1u];
-        rest /= params.batch[axis - 1u];
-        base += index * vec2<u32>(params.batch_a[axis - 1u], params.batch_b[axis - 1u]);
+        let i = axis - 1u;
+        let index = rest % params.batch[i];
+        rest /= params.batch[i];
+        base += index * vec4<u32>(params.batch_a[i], params.batch_b[i], params.batch_c[i], params.batch_out[i]);
     }
     return base;
 }
@@ -80,10 +87,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     if row >= params.size.x {
         return;
     }
-    let batch = params.other.w + wg.z;
-    let of_batch = bases_of(batch);
-    let base_a = of_batch.x;
-    let base_b = of_batch.y;
+    let base = bases_of(params.other.w + wg.z);
 
     // Rows and columns beyond the edge read the last one; they are not stored.
     let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.size.x - 1u));
@@ -92,10 +96,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     let columns_2 = columns_from(column + 4u);
     let zeros = tail_of(columns, true);
     let zeros_2 = tail_of(columns_2, true);
-    var at = base_a + rows * params.strides.x;
-    var at_2 = base_a + rows_2 * params.strides.x;
-    var bt = base_b + columns * params.strides.w;
-    var bt_2 = base_b + columns_2 * params.strides.w;
+    var at = base.x + rows * params.strides.x;
+    var at_2 = base.x + rows_2 * params.strides.x;
+    var bt = base.y + columns * params.strides.w;
+    var bt_2 = base.y + columns_2 * params.strides.w;
 
     var r0 = vec4<f32>();
     var r1 = vec4<f32>();
@@ -139,7 +143,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         bt += params.strides.z;
         bt_2 += params.strides.z;
     }
-    let base = batch * params.other.z;
     // A loop, so that the activations are compiled once.
     var left = array<vec4<f32>, 8>(r0, r1, r2, r3, r4, r5, r6, r7);
     var right = array<vec4<f32>, 8>(s0, s1, s2, s3, s4, s5, s6, s7);

@@ -20,8 +20,7 @@ fn place_of(i: u32, along_terms: bool) -> vec2<u32> {
 
 @compute @workgroup_size(64)
 fn in_shared(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let batch = params.other.w + wg.z;
-    let base = bases_of(batch);
+    let base = bases_of(params.other.w + wg.z);
     let first_row = wg.y * SIDE;
     let first_column = wg.x * SIDE;
     let across = local % 8u;
@@ -60,6 +59,6 @@ fn in_shared(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_ind
     }
     var rows = array<vec4<f32>, 4>(r0, r1, r2, r3);
     for (var i = 0u; i < 4u; i++) {
-        put(first_row + down * 4u + i, first_column + across * 4u, batch * params.other.z, rows[i]);
+        put(first_row + down * 4u + i, first_column + across * 4u, base, rows[i]);
     }
 }

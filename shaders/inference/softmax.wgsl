@@ -9,7 +9,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Element>;
 @group(0) @binding(2) var<storage, read_write> output: array<Element>;
 
 const WIDE: u32 = 64u;
@@ -34,16 +33,16 @@ fn by_thread(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) grou
     }
     let base = line_begin(line);
     let step = params.size.z;
-    var largest = f32(input[base]);
+    var largest = value_of(base);
     for (var i = 1u; i < params.size.y; i++) {
-        largest = max(largest, f32(input[base + i * step]));
+        largest = max(largest, value_of(base + i * step));
     }
     var sum = 0.0;
     for (var i = 0u; i < params.size.y; i++) {
-        sum += exp(f32(input[base + i * step]) - largest);
+        sum += exp(value_of(base + i * step) - largest);
     }
     for (var i = 0u; i < params.size.y; i++) {
-        output[base + i * step] = Element(finish(f32(input[base + i * step]), largest, sum));
+        output[base + i * step] = Element(finish(value_of(base + i * step), largest, sum));
     }
 }
 
@@ -55,9 +54,9 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
     }
     let base = line_begin(line);
     let step = params.size.z;
-    var largest = f32(input[base + min(local, params.size.y - 1u) * step]);
+    var largest = value_of(base + min(local, params.size.y - 1u) * step);
     for (var i = local; i < params.size.y; i += WIDE) {
-        largest = max(largest, f32(input[base + i * step]));
+        largest = max(largest, value_of(base + i * step));
     }
     shared_values[local] = largest;
     workgroupBarrier();
@@ -71,7 +70,7 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
     workgroupBarrier();
     var sum = 0.0;
     for (var i = local; i < params.size.y; i += WIDE) {
-        sum += exp(f32(input[base + i * step]) - largest);
+        sum += exp(value_of(base + i * step) - largest);
     }
     shared_values[local] = sum;
     workgroupBarrier();
@@ -83,6 +82,6 @@ fn by_group(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) group
     }
     sum = shared_values[0];
     for (var i = local; i < params.size.y; i += WIDE) {
-        output[base + i * step] = Element(finish(f32(input[base + i * step]), largest, sum));
+        output[base + i * step] = Element(finish(value_of(base + i * step), largest, sum));
     }
 }

@@ -16,6 +16,7 @@ const OPERAND_F16: Part = part!("inference/operand_f16.wgsl");
 const DEPTHWISE_TEXT: Part = part!("inference/depthwise.wgsl");
 const CONV_SHARED_TEXT: Part = part!("inference/conv_shared.wgsl");
 const MATMUL_SHARED_TEXT: Part = part!("inference/matmul_shared.wgsl");
+const SOFTMAX_TEXT: Part = part!("inference/softmax.wgsl");
 const MATMUL_TEXT: Part = part!("inference/matmul.wgsl");
 
 const fn computes(name: &'static str, parts: &'static [Part]) -> Shader {
@@ -107,7 +108,12 @@ pub const POOL: Shader = computes("pool", &[ELEMENT, COMMON, part!("inference/po
 pub const NORM: Shader = computes("norm", &[ELEMENT, COMMON, part!("inference/norm.wgsl")]);
 
 /// Softmax and log-softmax.
-pub const SOFTMAX: Shader = computes("softmax", &[ELEMENT, COMMON, part!("inference/softmax.wgsl")]);
+pub const SOFTMAX: Shader =
+    computes("softmax", &[ELEMENT, COMMON, part!("inference/softmax_apart.wgsl"), SOFTMAX_TEXT]);
+
+/// The same in place.
+pub const SOFTMAX_IN_PLACE: Shader =
+    computes("softmax, in place", &[ELEMENT, COMMON, part!("inference/softmax_in_place.wgsl"), SOFTMAX_TEXT]);
 
 /// Reductions.
 pub const REDUCE: Shader = computes("reduce", &[ELEMENT, COMMON, part!("inference/reduce.wgsl")]);
@@ -160,6 +166,7 @@ pub const ALL: &[Shader] = &[
     POOL,
     NORM,
     SOFTMAX,
+    SOFTMAX_IN_PLACE,
     REDUCE,
     COPY,
     GATHER,

@@ -78,6 +78,7 @@ fn params_are_laid_out_alike() {
         (&wgsl::POOL, kernels::pool::field_offsets()),
         (&wgsl::NORM, kernels::norm::field_offsets()),
         (&wgsl::SOFTMAX, kernels::softmax::field_offsets()),
+        (&wgsl::SOFTMAX_IN_PLACE, kernels::softmax::field_offsets()),
         (&wgsl::REDUCE, kernels::reduce::field_offsets()),
         (&wgsl::COPY, kernels::copy::field_offsets()),
         (&wgsl::GATHER, kernels::gather::field_offsets()),

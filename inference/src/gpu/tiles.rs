@@ -50,11 +50,7 @@ impl fmt::Display for Probe {
             Tiles::Registers => (("registers", registers_ms), ("workgroup memory", shared_ms)),
             _ => (("workgroup memory", shared_ms), ("registers", registers_ms)),
         };
-        write!(
-            f,
-            "tiles in {} ({:.3} ms for {size}³, in {} {:.3} ms)",
-            chosen.0, chosen.1, other.0, other.1
-        )
+        write!(f, "tiles in {} ({:.3} ms for {size}³, in {} {:.3} ms)", chosen.0, chosen.1, other.0, other.1)
     }
 }
 
@@ -72,7 +68,13 @@ const BUDGET_MS: f64 = 20.0;
 const TURNS: usize = 3;
 
 /// Milliseconds until so many products, recorded before, are done.
-async fn time(rec: &mut Recorder, tiles: Tiles, size: usize, many: usize, blocks: &[Block; 3]) -> Result<f64, GpuFault> {
+async fn time(
+    rec: &mut Recorder,
+    tiles: Tiles,
+    size: usize,
+    many: usize,
+    blocks: &[Block; 3],
+) -> Result<f64, GpuFault> {
     let job = MatMul::plain(size, size, size);
     rec.set_tiles(tiles);
     for _ in 0..many {

@@ -15,6 +15,7 @@ pub mod control;
 pub mod conv;
 pub mod einsum;
 pub mod elementwise;
+pub mod heads;
 pub mod index;
 pub mod labels;
 pub mod layout;
@@ -168,6 +169,7 @@ pub enum Op {
     Planes(planes::Planes),
     Labels(labels::Labels),
     ConvLabels(labels::ConvLabels),
+    Heads(heads::Heads),
     /// Runs on the host, whatever the executor.
     Host(Arc<dyn Kernel>),
 }
@@ -216,6 +218,7 @@ impl Op {
             Self::Planes(k) => k,
             Self::Labels(k) => k,
             Self::ConvLabels(k) => k,
+            Self::Heads(k) => k,
             Self::Host(k) => k.as_ref(),
         }
     }

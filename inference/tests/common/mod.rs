@@ -1,4 +1,4 @@
-//! What the tests share: the node tests' archive, arrays of `.npz` files, a run on the CPU.
+//! What the tests share: the node tests' archive, arrays of `.npz` files, graphs under construction.
 //!
 //! Everything is read from the reference data at run time; nothing of it is in the repository.
 
@@ -7,9 +7,13 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use inference::conformance::Case;
-use inference::{Tensor, npy};
+use inference::graph::{Graph, Input, Node, ValueId};
+use inference::ops::Op;
+use inference::ops::elementwise::{Binary, BinaryKind};
+use inference::{Data, Tensor, npy};
 
 /// A node test: its name, its model, its cases.
 #[derive(Default)]
@@ -83,5 +87,60 @@ pub fn gpu() -> Option<inference::gpu::Gpu> {
             eprintln!("\n*** NOT TESTED: {error}; {hint} ***\n");
             None
         }
+    }
+}
+
+/// Numbers between -1 and 1.
+pub fn wave(shape: Vec<usize>, by: f32) -> Tensor {
+    let n = shape.iter().product::<usize>();
+    Tensor::new(shape, Data::F32((0..n).map(|i| (i as f32 * by + 0.3).sin()).collect())).unwrap()
+}
+
+/// A graph under construction.
+pub struct Builder(pub Graph);
+
+impl Builder {
+    pub fn new() -> (Self, ValueId) {
+        let mut graph = Graph { opset: 17, ..Graph::default() };
+        let value = graph.value("x");
+        graph.inputs.push(Input { name: "x".into(), value, dtype: None, shape: None });
+        (Self(graph), value)
+    }
+
+    pub fn constant(&mut self, tensor: Tensor) -> ValueId {
+        let value = self.0.value("constant");
+        self.0.constants.insert(value, Arc::new(tensor));
+        value
+    }
+
+    pub fn number(&mut self, x: f32) -> ValueId {
+        self.constant(Tensor::new(vec![], Data::F32(vec![x])).unwrap())
+    }
+
+    pub fn node(&mut self, op: Op, inputs: &[ValueId]) -> ValueId {
+        self.nodes(op, inputs, 1)[0]
+    }
+
+    /// A node of so many outputs.
+    pub fn nodes(&mut self, op: Op, inputs: &[ValueId], outputs: usize) -> Vec<ValueId> {
+        let values: Vec<ValueId> = (0..outputs).map(|_| self.0.value("value")).collect();
+        self.0.nodes.push(Node {
+            name: "node".into(),
+            op_type: "Op".into(),
+            op,
+            inputs: inputs.iter().map(|&id| Some(id)).collect(),
+            outputs: values.iter().map(|&value| Some(value)).collect(),
+            part_of: None,
+        });
+        values
+    }
+
+    pub fn binary(&mut self, kind: BinaryKind, a: ValueId, b: ValueId) -> ValueId {
+        self.node(Op::Binary(Binary { kind }), &[a, b])
+    }
+
+    pub fn done(mut self, output: ValueId) -> Graph {
+        self.0.outputs.push(("y".into(), output));
+        self.0
     }
 }

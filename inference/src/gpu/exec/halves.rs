@@ -2,7 +2,7 @@
 //!
 //! A job either finds all its activations stored so and stores its result so, or none: what comes the other way is
 //! brought over before. Chains of elementwise operators take each input as it comes. What has no such kernel (gathering,
-//! padding) reads and makes words.
+//! padding), and attention, whose scores may exceed half floats, reads and makes words.
 
 use super::{GpuExec, Job, Value};
 use crate::gpu::fault::GpuFault;
@@ -14,14 +14,14 @@ use crate::tensor::{DType, TensorInfo};
 
 /// Whether an operator on half floats makes half floats as they are stored, whatever it is lowered to.
 pub(super) fn stores(op: &Op) -> bool {
-    !matches!(op, Op::Gather(_) | Op::GatherElements(_) | Op::Pad(_))
+    !matches!(op, Op::Gather(_) | Op::GatherElements(_) | Op::Pad(_) | Op::Heads(_) | Op::Attention(_))
 }
 
 /// Whether a job on these inputs takes and makes activations stored as half floats.
 pub(super) fn halved(job: &Job, inputs: &[Option<&Value>], outputs: &[TensorInfo]) -> bool {
     let halves = |info: &TensorInfo| info.dtype == DType::F16;
     match job {
-        Job::Alias(_) | Job::Gather(_) | Job::Pad(_) => false,
+        Job::Alias(_) | Job::Gather(_) | Job::Pad(_) | Job::Attention(_) => false,
         Job::Labels(_) => inputs.first().copied().flatten().is_some_and(|value| halves(&value.info)),
         Job::Reduce(job) if matches!(job.op, ReduceOp::ArgMax { .. } | ReduceOp::ArgMin { .. }) => false,
         _ => outputs.iter().all(halves),

@@ -3,6 +3,7 @@
 //! `None` wherever anything is not exactly what a kernel does: the host computes it then, and no answer is wrong.
 
 use super::Value;
+use super::attention::{self, Attended};
 use super::chains;
 use super::moves;
 use super::quant;
@@ -38,6 +39,7 @@ pub(super) enum Job {
     Conv(Conv),
     Depthwise(Conv),
     MatMul(MatMul),
+    Attention(Box<Attended>),
     Pool(Pool),
     Norm(Norm),
     Softmax(Softmax),
@@ -117,6 +119,8 @@ pub(super) fn lower(op: &Op, inputs: Args<'_, '_>, outputs: &[TensorInfo]) -> Op
             job.batched(&shape.batch_a, &shape.batch_b).map(Job::MatMul)
         }
         Op::Gemm(op) => gemm(op, inputs),
+        Op::Heads(op) => attention::heads(op, inputs, outputs),
+        Op::Attention(op) => attention::lower(op, inputs, outputs),
         Op::Pool(op) if !op.indices && outputs.len() == 1 => {
             let shape = float(inputs, 0)?;
             let axes = three(&op.axes(shape).ok()?).ok()?;

@@ -465,7 +465,10 @@ fn plain_cases() -> Vec<Case<Conv>> {
     // Large enough for tiles in workgroup memory: both sides of their edges, and of a slab of channels.
     cases.extend([
         case("17 channels to 33", c([2, 1, 17, 33], false, [ONE, [6, 3, 2, 1, 1, 1], [11, 3, 1, 1, 1, 1]])),
-        case("1x1, 33 channels to 45", c([2, 1, 33, 45], false, [ONE, [5, 1, 1, 1, 0, 0], [9, 1, 1, 1, 0, 0]])),
+        case(
+            "1x1, 33 channels to 45",
+            c([2, 1, 33, 45], false, [ONE, [5, 1, 1, 1, 0, 0], [9, 1, 1, 1, 0, 0]]),
+        ),
         case("two groups of 8 to 16", c([1, 2, 8, 16], false, [ONE, [7, 3, 1, 2, 2, 2], [9, 5, 1, 1, 2, 1]])),
         case(
             "3D, 9 channels to 20",

@@ -32,11 +32,27 @@ pub(crate) struct Params {
     batch: [u32; 4],
     batch_a: [u32; 4],
     batch_b: [u32; 4],
+    batch_c: [u32; 4],
+    batch_out: [u32; 4],
+    origin: [u32; 4],
     other: [u32; 4],
     tail: [f32; 4],
 }
 
-field_offsets!(size, strides, batch, batch_a, batch_b, other, tail);
+field_offsets!(size, strides, batch, batch_a, batch_b, batch_c, batch_out, origin, other, tail);
+
+/// Where the matrices of a batch lie, in elements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lie {
+    /// First element.
+    pub origin: usize,
+    /// Distances along the axes of the batch; 0 repeats.
+    pub batch: Vec<usize>,
+    /// Between rows.
+    pub rows: usize,
+    /// Between columns.
+    pub columns: usize,
+}
 
 /// y = act(alpha A B + beta C).
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +81,9 @@ pub struct MatMul {
     pub strides_c: [usize; 2],
     /// What is applied to the result.
     pub activation: Activation,
+    /// Where A, B, C and the result lie; the columns of the result are neighbours. Else one matrix behind the other, as
+    /// the fields above say.
+    pub lies: Option<Box<[Lie; 4]>>,
 }
 
 impl MatMul {
@@ -83,6 +102,7 @@ impl MatMul {
             beta: 0.0,
             strides_c: [0, 0],
             activation: Activation::None,
+            lies: None,
         }
     }
 
@@ -117,10 +137,25 @@ impl MatMul {
         (self.batch.len() <= 4).then_some(self)
     }
 
-    fn strides(&self) -> [usize; 4] {
-        let [a0, a1] = if self.transposed_a { [1, self.rows] } else { [self.sum, 1] };
-        let [b0, b1] = if self.transposed_b { [1, self.sum] } else { [self.columns, 1] };
-        [a0, a1, b0, b1]
+    /// Where A, B, C and the result lie.
+    fn lie(&self) -> [Lie; 4] {
+        if let Some(lies) = &self.lies {
+            return *lies.clone();
+        }
+        let lie = |[rows, columns]: [usize; 2], steps: &[usize], matrix: usize| Lie {
+            origin: 0,
+            batch: steps.iter().map(|step| step * matrix).collect(),
+            rows,
+            columns,
+        };
+        let a = if self.transposed_a { [1, self.rows] } else { [self.sum, 1] };
+        let b = if self.transposed_b { [1, self.sum] } else { [self.columns, 1] };
+        [
+            lie(a, &self.batch_a, self.rows * self.sum),
+            lie(b, &self.batch_b, self.sum * self.columns),
+            lie(self.strides_c, &[], 0),
+            lie([self.columns, 1], &strides_of(&self.batch), self.rows * self.columns),
+        ]
     }
 }
 
@@ -163,15 +198,21 @@ pub fn record_packed(
     if threads == 0 || batches == 0 {
         return Ok(());
     }
-    let words = |v: &[usize], size: usize| v.iter().map(|&x| (x * size) as u32).collect::<Vec<_>>();
+    let words = |v: &[usize]| v.iter().map(|&x| x as u32).collect::<Vec<_>>();
+    let lies = job.lie();
+    let [batch_a, batch_b, batch_c, batch_out] = lies.each_ref().map(|lie| row(&words(&lie.batch), 0));
+    let [at_a, at_b, at_c, at_out] = &lies;
     let (kind, [act_a, act_b]) = job.activation.code();
     let mut params = Params {
         size: [job.rows as u32, job.columns as u32, job.sum as u32, kind],
-        strides: job.strides().map(|s| s as u32),
-        batch: row(&words(&job.batch, 1), 1),
-        batch_a: row(&words(&job.batch_a, job.rows * job.sum), 0),
-        batch_b: row(&words(&job.batch_b, job.sum * job.columns), 0),
-        other: [job.strides_c[0] as u32, job.strides_c[1] as u32, (job.rows * job.columns) as u32, 0],
+        strides: [at_a.rows, at_a.columns, at_b.rows, at_b.columns].map(|s| s as u32),
+        batch: row(&words(&job.batch), 1),
+        batch_a,
+        batch_b,
+        batch_c,
+        batch_out,
+        origin: lies.each_ref().map(|lie| lie.origin as u32),
+        other: [at_c.rows, at_c.columns, at_out.rows, 0].map(|s| s as u32),
         tail: [job.alpha, if c.is_some() { job.beta } else { 0.0 }, act_a, act_b],
     };
     let nothing = rec.nothing()?;
@@ -280,6 +321,11 @@ impl Spec for ThisKernel {
                 cases.push(Case { name, job: Job { product: job, held }, inputs });
             }
         }
+        for (name, job) in placed_cases() {
+            let inputs = [0, 1, 2].map(|i| Words::F32(noise(15 + i as u32, job.reach(i))));
+            let job = Job { product: job, held: Held::F32 };
+            cases.push(Case { name: name.to_owned(), job, inputs: inputs.into() });
+        }
         cases
     }
 
@@ -291,30 +337,88 @@ impl Spec for ThisKernel {
     fn twin(job: &Job, inputs: &[Words]) -> Words {
         let job = &job.product;
         let [a, b, c] = [0, 1, 2].map(|i| inputs[i].f32());
-        let mut result = Vec::new();
+        // As the fields say, not as `lie` does: that is what the kernel is told.
+        let place = |which: usize, batch: &[usize], row: usize, column: usize| {
+            let along = |steps: &[usize]| batch.iter().zip(steps).map(|(&i, &s)| i * s).sum::<usize>();
+            if let Some(lies) = &job.lies {
+                let lie = &lies[which];
+                return lie.origin + along(&lie.batch) + row * lie.rows + column * lie.columns;
+            }
+            match which {
+                0 => {
+                    let within =
+                        if job.transposed_a { column * job.rows + row } else { row * job.sum + column };
+                    along(&job.batch_a) * job.rows * job.sum + within
+                }
+                1 => {
+                    let within =
+                        if job.transposed_b { column * job.sum + row } else { row * job.columns + column };
+                    along(&job.batch_b) * job.sum * job.columns + within
+                }
+                2 => row * job.strides_c[0] + column * job.strides_c[1],
+                _ => (along(&strides_of(&job.batch)) * job.rows + row) * job.columns + column,
+            }
+        };
+        let mut result = vec![0.0; product(&job.batch) * job.rows * job.columns];
         for batch in super::indices(&job.batch) {
-            let matrix = |steps: &[usize]| batch.iter().zip(steps).map(|(&i, &s)| i * s).sum::<usize>();
-            let base_a = matrix(&job.batch_a) * job.rows * job.sum;
-            let base_b = matrix(&job.batch_b) * job.sum * job.columns;
             for m in 0..job.rows {
                 for n in 0..job.columns {
                     let sum: f64 = (0..job.sum)
-                        .map(|k| {
-                            let at_a = if job.transposed_a { k * job.rows + m } else { m * job.sum + k };
-                            let at_b = if job.transposed_b { n * job.sum + k } else { k * job.columns + n };
-                            f64::from(a[base_a + at_a]) * f64::from(b[base_b + at_b])
-                        })
+                        .map(|k| f64::from(a[place(0, &batch, m, k)]) * f64::from(b[place(1, &batch, k, n)]))
                         .sum();
                     let mut y = f64::from(job.alpha) * sum;
                     if job.beta != 0.0 {
-                        y += f64::from(job.beta) * f64::from(c[m * job.strides_c[0] + n * job.strides_c[1]]);
+                        y += f64::from(job.beta) * f64::from(c[place(2, &batch, m, n)]);
                     }
-                    result.push(job.activation.of(y) as f32);
+                    result[place(3, &batch, m, n)] = job.activation.of(y) as f32;
                 }
             }
         }
         Words::F32(result)
     }
+}
+
+impl MatMul {
+    /// Elements of A, B or C that a placed product reaches.
+    fn reach(&self, which: usize) -> usize {
+        let lie = &self.lie()[which];
+        let [rows, columns] =
+            [[self.rows, self.sum], [self.sum, self.columns], [self.rows, self.columns]][which];
+        let batch: usize = self.batch.iter().zip(&lie.batch).map(|(extent, step)| (extent - 1) * step).sum();
+        lie.origin + batch + (rows - 1) * lie.rows + (columns - 1) * lie.columns + 1
+    }
+}
+
+/// The two products of an attention, of heads as one product for q, k and v has left them.
+fn placed_cases() -> Vec<(&'static str, MatMul)> {
+    let [batch, tokens, heads, size] = [2, 37, 3, 20];
+    let width = 3 * heads * size;
+    // [batch, tokens, (q, k, v), heads, size]
+    let of = |part: usize, rows: usize, columns: usize| Lie {
+        origin: part * heads * size,
+        batch: vec![tokens * width, size],
+        rows,
+        columns,
+    };
+    let scores =
+        Lie { origin: 0, batch: vec![heads * tokens * tokens, tokens * tokens], rows: tokens, columns: 1 };
+    // One mask per batch, the same for all heads and rows.
+    let mask = Lie { origin: 5, batch: vec![tokens, 0], rows: 0, columns: 1 };
+    // [batch, tokens, heads, size]
+    let out = Lie { origin: 0, batch: vec![tokens * heads * size, size], rows: heads * size, columns: 1 };
+    let first = MatMul {
+        batch: vec![batch, heads],
+        alpha: 0.25,
+        beta: 1.0,
+        lies: Some(Box::new([of(0, width, 1), of(1, 1, width), mask, scores.clone()])),
+        ..MatMul::plain(tokens, tokens, size)
+    };
+    let second = MatMul {
+        batch: vec![batch, heads],
+        lies: Some(Box::new([scores, of(2, width, 1), Lie::default(), out])),
+        ..MatMul::plain(tokens, size, tokens)
+    };
+    vec![("scores of heads in one tensor", first), ("values of heads in one tensor", second)]
 }
 
 #[cfg(test)]

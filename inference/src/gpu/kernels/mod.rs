@@ -59,7 +59,7 @@ pub const ALL: &[Kernel] = &[
     ),
     kernel!(pool, wgsl::POOL),
     kernel!(norm, wgsl::NORM),
-    kernel!(softmax, wgsl::SOFTMAX),
+    kernel!(softmax, wgsl::SOFTMAX, wgsl::SOFTMAX_IN_PLACE),
     kernel!(reduce, wgsl::REDUCE),
     kernel!(copy, wgsl::COPY),
     kernel!(gather, wgsl::GATHER),

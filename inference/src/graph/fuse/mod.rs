@@ -1,10 +1,11 @@
-//! Nodes that are computed in one go: what follows a convolution, activations and normalizations that a converter has
-//! taken apart.
+//! Nodes that are computed in one go: what follows a convolution; activations, normalizations and attention that a
+//! converter has taken apart.
 //!
 //! A value that is never stored needs neither room nor a pass over memory. A pass looks at one node and what made its
 //! inputs; nothing is fused across a value that anything else reads. Results change by rounding only, which tests hold.
 
 mod after_conv;
+mod attention;
 mod labels;
 mod patterns;
 
@@ -38,7 +39,8 @@ pub fn fuse(graph: &mut Graph) -> usize {
         let mut fuser = Fuser { graph, makers, uses, gone };
         let mut changed = false;
         for at in 0..fuser.graph.nodes.len() {
-            changed |= !fuser.gone[at] && (fuser.after_conv(at) || fuser.pattern(at) || fuser.labels(at));
+            changed |= !fuser.gone[at]
+                && (fuser.after_conv(at) || fuser.pattern(at) || fuser.labels(at) || fuser.attention(at));
         }
         let gone = fuser.gone;
         let mut gone = gone.iter();

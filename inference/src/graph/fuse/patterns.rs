@@ -22,7 +22,7 @@ impl Fuser<'_> {
     }
 
     /// The two operands of a node of this kind.
-    fn operands(&self, at: usize, kind: BinaryKind) -> Option<(ValueId, ValueId)> {
+    pub(super) fn operands(&self, at: usize, kind: BinaryKind) -> Option<(ValueId, ValueId)> {
         match &self.graph.nodes[at].op {
             Op::Binary(b) if b.kind == kind => Some((self.input(at, 0)?, self.input(at, 1)?)),
             _ => None,
@@ -41,7 +41,7 @@ impl Fuser<'_> {
     }
 
     /// Makes node `at` a function of `x` alone, and takes `parts` away.
-    fn replace(&mut self, at: usize, op: Op, inputs: Vec<Option<ValueId>>, parts: &[usize]) {
+    pub(super) fn replace(&mut self, at: usize, op: Op, inputs: Vec<Option<ValueId>>, parts: &[usize]) {
         let node = &mut self.graph.nodes[at];
         for &id in node.inputs.iter().flatten() {
             self.uses[id] = self.uses[id].saturating_sub(1);
