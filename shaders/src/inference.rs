@@ -94,12 +94,16 @@ pub const MATMUL_SHARED: Shader =
     computes("matmul, shared", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F32, MATMUL_TEXT, MATMUL_SHARED_TEXT]);
 
 /// The same with the right operand in packed bytes.
-pub const MATMUL_SHARED_I8: Shader =
-    computes("matmul, shared, bytes", &[ELEMENT, COMMON, ACTIVATION, OPERAND_I8, MATMUL_TEXT, MATMUL_SHARED_TEXT]);
+pub const MATMUL_SHARED_I8: Shader = computes(
+    "matmul, shared, bytes",
+    &[ELEMENT, COMMON, ACTIVATION, OPERAND_I8, MATMUL_TEXT, MATMUL_SHARED_TEXT],
+);
 
 /// The same with the right operand in packed half floats.
-pub const MATMUL_SHARED_F16: Shader =
-    computes("matmul, shared, halves", &[ELEMENT, COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT, MATMUL_SHARED_TEXT]);
+pub const MATMUL_SHARED_F16: Shader = computes(
+    "matmul, shared, halves",
+    &[ELEMENT, COMMON, ACTIVATION, OPERAND_F16, MATMUL_TEXT, MATMUL_SHARED_TEXT],
+);
 
 /// Poolings.
 pub const POOL: Shader = computes("pool", &[ELEMENT, COMMON, part!("inference/pool.wgsl")]);

@@ -25,9 +25,7 @@ pub enum Executor {
 
 /// The executor for `backend`. `eager`: a GPU runs all it can, also what is quicker on the CPU.
 pub fn choose(backend: Backend, eager: bool) -> Result<Executor, Error> {
-    let on_gpu = |gpu| {
-        Executor::Gpu(Box::new(pollster::block_on(GpuExec::probed(gpu, eager)).in_halves()))
-    };
+    let on_gpu = |gpu| Executor::Gpu(Box::new(pollster::block_on(GpuExec::probed(gpu, eager)).in_halves()));
     match backend {
         Backend::Cpu => Ok(Executor::Cpu(HostOnly)),
         Backend::Gpu => Ok(on_gpu(pollster::block_on(Gpu::request())?)),

@@ -178,9 +178,7 @@ impl GpuExec {
             Job::Conv(job) => conv::record(rec, &job, input(0)?, weights()?, optional(2), out),
             Job::Depthwise(job) => depthwise::record(rec, &job, input(0)?, weights()?, optional(2), out),
             Job::MatMul(job) => matmul::record_packed(rec, &job, input(0)?, weights()?, optional(2), out),
-            Job::Attention(job) => {
-                job.record(rec, [input(0)?, input(1)?, input(2)?], optional(3), out)
-            }
+            Job::Attention(job) => job.record(rec, [input(0)?, input(1)?, input(2)?], optional(3), out),
             Job::Pool(job) => pool::record(rec, &job, input(0)?, out),
             Job::Norm(job) => norm::record(rec, &job, input(0)?, input(1)?, optional(2), out),
             Job::Softmax(job) => softmax::record(rec, &job, input(0)?, out),

@@ -35,7 +35,8 @@ pub(super) fn record(
     bound: &[(u32, &Block)],
     batches: u32,
 ) -> Result<(), GpuFault> {
-    let source = Source::Shader(b.shader([&wgsl::MATMUL_SHARED, &wgsl::MATMUL_SHARED_I8, &wgsl::MATMUL_SHARED_F16]));
+    let source =
+        Source::Shader(b.shader([&wgsl::MATMUL_SHARED, &wgsl::MATMUL_SHARED_I8, &wgsl::MATMUL_SHARED_F16]));
     let program = Program { name: "matmul", source, entry: "in_shared", constants: &[] };
     let [across, down] = [job.columns, job.rows].map(|extent| extent.div_ceil(SIDE));
     let macs = (across * down * SIDE * SIDE * job.sum) as u64 * u64::from(batches);
