@@ -122,7 +122,10 @@ async fn download(url: &str, size_bytes: u64, on_part: &dyn Fn(f64)) -> Result<V
         .body()
         .and_then(|body| body.get_reader().dyn_into().ok())
         .ok_or_else(|| FetchError::Server("the answer has no content".into()))?;
+    // In one piece: a vector that grows by doubling leaves holes as large as the file, and wasm gives nothing back. Where
+    // the card promises more than there is room for, what comes decides.
     let mut bytes = Vec::new();
+    let _ = bytes.try_reserve_exact(usize::try_from(size_bytes).unwrap_or(0));
     loop {
         let chunk = JsFuture::from(reader.read()).await.map_err(text)?;
         if Reflect::get(&chunk, &"done".into()).is_ok_and(|done| done.is_truthy()) {

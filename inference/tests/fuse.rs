@@ -76,6 +76,34 @@ fn a_batch_norm_and_an_activation_go_into_the_convolution() {
     }
 }
 
+/// Half floats keep their type, and a batch norm that would leave their range stays where it is.
+#[test]
+fn a_batch_norm_goes_into_a_convolution_of_half_floats_where_they_can_hold_it() {
+    let halves = |tensor: Tensor| {
+        let Data::F32(v) = tensor.data() else { panic!("f32") };
+        let halves = v.iter().map(|&x| half::f16::from_f32(x)).collect();
+        Tensor::new(tensor.shape().to_vec(), Data::F16(halves)).unwrap()
+    };
+    for (scale, nodes) in [(1.3, 1), (60_000.0, 2)] {
+        let (mut b, x) = Builder::new();
+        let w = b.constant(halves(wave(vec![6, 2, 3, 2], 0.7)));
+        let y = b.node(conv(2), &[x, w]);
+        let list = |x: f32| Tensor::new(vec![6], Data::F32(vec![x; 6])).unwrap();
+        let rest = [list(scale), list(0.25), list(0.125), list(0.01)].map(|t| b.constant(halves(t)));
+        let norm = Op::BatchNorm(BatchNorm { epsilon: 1e-3, momentum: 0.9, training: false });
+        let y = b.node(norm, &[y, rest[0], rest[1], rest[2], rest[3]]);
+        let graph = b.done(y);
+        let mut fused = graph.clone();
+        fuse(&mut fused);
+        assert_eq!(fused.nodes.len(), nodes, "scale {scale}");
+        assert!(fused.constants.values().all(|c| c.dtype() == inference::DType::F16));
+        let input = halves(wave(vec![2, 4, 7, 5], 0.21));
+        let (want, got) = (run(graph, &input), run(fused, &input));
+        // Products of up to 12 terms, each weight rounded to 11 bits.
+        assert_eq!(difference_within(&got, &want, (3e-2, 3e-3)), None, "scale {scale}");
+    }
+}
+
 #[test]
 fn a_value_that_is_read_twice_is_not_fused_away() {
     let (mut b, x) = Builder::new();

@@ -1,12 +1,16 @@
 //! Batch normalization, a bias and an activation behind Conv or ConvTranspose.
 //!
-//! The first two change the weights, the third is applied before a result is stored.
+//! The first two change the weights, the third is applied before a result is stored. Weights of half floats stay half
+//! floats: they are rounded once more, which the result would have been.
+
+use half::f16;
 
 use super::Fuser;
 use crate::graph::ValueId;
 use crate::ops::Op;
 use crate::ops::conv::Activation;
 use crate::ops::elementwise::{BinaryKind, Clip, Unary};
+use crate::tensor::{DType, Data};
 
 impl Fuser<'_> {
     /// Fuses node `at` into the convolution before it.
@@ -33,25 +37,21 @@ impl Fuser<'_> {
             Op::BatchNorm(norm)
                 if !norm.training && self.graph.nodes[at].outputs.iter().flatten().count() == 1 =>
             {
-                let list = |i: usize| Some(self.floats(self.input(at, i)?)?.1);
+                let list = |i: usize| Some(self.numbers(self.input(at, i)?)?.1);
                 let (scale, bias, mean, variance) = (list(1)?, list(2)?, list(3)?, list(4)?);
                 let factor: Vec<f64> = scale
                     .iter()
                     .zip(variance)
-                    .map(|(&s, &v)| f64::from(s) / (f64::from(v) + f64::from(norm.epsilon)).sqrt())
+                    .map(|(&s, v)| s / (v + f64::from(norm.epsilon)).sqrt())
                     .collect();
-                let summand: Vec<f64> = bias
-                    .iter()
-                    .zip(mean)
-                    .zip(&factor)
-                    .map(|((&b, &m), f)| f64::from(b) - f64::from(m) * f)
-                    .collect();
+                let summand: Vec<f64> =
+                    bias.iter().zip(mean).zip(&factor).map(|((&b, m), f)| b - m * f).collect();
                 self.affine(conv, &factor, &summand)?;
             }
             Op::Binary(sum) if sum.kind == BinaryKind::Add => {
                 let other = if self.input(at, 0)? == value { self.input(at, 1)? } else { self.input(at, 0)? };
                 let rank = self.graph.constants.get(&self.input(conv, 1)?)?.shape().len();
-                let (shape, elements) = self.floats(other)?;
+                let (shape, summand) = self.numbers(other)?;
                 // One element per channel, which is the second of all axes.
                 let per_channel = rank > 2
                     && shape.len() + 1 >= rank
@@ -61,7 +61,6 @@ impl Fuser<'_> {
                 if !per_channel {
                     return None;
                 }
-                let summand: Vec<f64> = elements.iter().map(|&x| x.into()).collect();
                 let ones = vec![1.0; summand.len()];
                 self.affine(conv, &ones, &summand)?;
             }
@@ -111,7 +110,8 @@ impl Fuser<'_> {
 
     /// Puts `y * factor + summand`, per output channel, into the weights and the bias of a convolution.
     fn affine(&mut self, conv: usize, factor: &[f64], summand: &[f64]) -> Option<()> {
-        let (shape, weights) = self.floats(self.input(conv, 1)?)?;
+        let (shape, weights) = self.numbers(self.input(conv, 1)?)?;
+        let dtype = self.constant(self.input(conv, 1)?)?.dtype();
         let (first, second) = (*shape.first()?, *shape.get(1)?);
         let taps = shape[2..].iter().product::<usize>();
         let (transposed, group) = match &self.graph.nodes[conv].op {
@@ -137,16 +137,16 @@ impl Fuser<'_> {
         if transposed && first % group != 0 {
             return None;
         }
-        let new: Vec<f32> =
-            weights.iter().enumerate().map(|(i, &w)| (f64::from(w) * factor[channel(i)]) as f32).collect();
-        let old: Vec<f64> = match self.input(conv, 2) {
-            Some(bias) => self.floats(bias)?.1.iter().map(|&b| b.into()).collect(),
+        let new: Vec<f64> = weights.iter().enumerate().map(|(i, w)| w * factor[channel(i)]).collect();
+        let old = match self.input(conv, 2) {
+            Some(bias) => self.numbers(bias)?.1,
             None => vec![0.0; filters],
         };
         if old.len() != filters {
             return None;
         }
-        let bias = (0..filters).map(|m| (old[m] * factor[m] + summand[m]) as f32).collect();
+        let bias: Vec<f64> = (0..filters).map(|m| old[m] * factor[m] + summand[m]).collect();
+        let (new, bias) = (of_type(dtype, &new)?, of_type(dtype, &bias)?);
         let shape = shape.to_vec();
         let name = self.graph.nodes[conv].name.clone();
         let weights = self.add_constant(&format!("{name} (weights)"), shape, new)?;
@@ -155,5 +155,29 @@ impl Fuser<'_> {
         inputs.resize(3, None);
         (inputs[1], inputs[2]) = (Some(weights), Some(bias));
         Some(())
+    }
+
+    /// The elements of a constant of f32 or half floats.
+    fn numbers(&self, value: ValueId) -> Option<(&[usize], Vec<f64>)> {
+        let tensor = self.constant(value)?;
+        let numbers = match tensor.data() {
+            Data::F32(v) => v.iter().map(|&x| x.into()).collect(),
+            Data::F16(v) => v.iter().map(|x| x.to_f64()).collect(),
+            _ => return None,
+        };
+        Some((tensor.shape(), numbers))
+    }
+}
+
+/// Numbers in the type that weights had; `None` where half floats cannot hold what f32 can.
+fn of_type(dtype: DType, numbers: &[f64]) -> Option<Data> {
+    match dtype {
+        DType::F32 => Some(Data::F32(numbers.iter().map(|&x| x as f32).collect())),
+        DType::F16 => {
+            let halves: Vec<f16> = numbers.iter().map(|&x| f16::from_f64(x)).collect();
+            let held = halves.iter().zip(numbers).all(|(half, x)| half.is_finite() || !x.is_finite());
+            held.then_some(Data::F16(halves))
+        }
+        _ => None,
     }
 }

@@ -92,9 +92,9 @@ impl Fuser<'_> {
         }
     }
 
-    /// A new constant of f32.
-    fn add_constant(&mut self, name: &str, shape: Vec<usize>, elements: Vec<f32>) -> Option<ValueId> {
-        let tensor = Tensor::new(shape, Data::F32(elements)).ok()?;
+    /// A new constant.
+    fn add_constant(&mut self, name: &str, shape: Vec<usize>, elements: Data) -> Option<ValueId> {
+        let tensor = Tensor::new(shape, elements).ok()?;
         let value = self.graph.value(name);
         self.graph.constants.insert(value, Arc::new(tensor));
         self.uses.push(1);
