@@ -298,6 +298,9 @@ fn models_in_bytes_and_halves_take_as_much_on_the_gpu() {
         bytes_peak + full - bytes <= full_peak,
         "a plan of {bytes_peak} counts weights that are not there"
     );
+    // Here all weights are bytes, with zero points, and activations go through bytes.
+    let ([bytes, again], _, exec) = sent("efficientnet-lite0_qdq.onnx", &picture, exec).unwrap();
+    assert!(bytes * 3 < full && again == 0, "{bytes} bytes of {full}, {again} again");
     let ([halves, _], ..) = sent("efficientnet-lite0_fp16.onnx", &picture, exec).unwrap();
     assert!(halves * 100 < full * 51, "{halves} bytes of {full}");
 }
