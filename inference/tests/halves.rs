@@ -149,8 +149,7 @@ fn the_classifier_in_halves_names_the_same_class_in_half_of_the_memory() {
     println!("held and planned, in words and in halves: {held:?}");
     let [words, halves] = held[..] else { panic!() };
     assert!(halves.0 * 10 < words.0 * 7 && halves.1 < words.1, "{held:?}");
-    // Buffers are an eighth apart, which a plan does not count for weights.
-    assert!(halves.0 * 16 <= halves.1 * 17, "{held:?}: more was held than planned");
+    assert!(words.0 <= words.1 && halves.0 <= halves.1, "{held:?}: more was held than planned");
 }
 
 /// Labels come from scores that never exist, out of activations in either form.

@@ -219,8 +219,9 @@ impl<E: Exec> Session<E> {
             None => self.exec.bytes_of(info),
         };
         let widens = |op: &Op| self.exec.widens(op);
+        let held = |weights: &Packed| self.exec.bytes_packed(weights);
         let packs = |op: &Op, weights: &Packed| self.exec.packs(op, weights);
-        let terms = Terms { cost: &cost, packs: &packs, widens: &widens };
+        let terms = Terms { cost: &cost, packs: &packs, widens: &widens, held: &held };
         let plan = Arc::new(Plan::within(&self.graph, inputs, self.budget, terms)?);
         self.exec.expect(plan.peak_bytes);
         self.plan = Some((inputs.to_vec(), Arc::clone(&plan)));

@@ -154,6 +154,11 @@ pub trait Exec {
         self.bytes_of(info)
     }
 
+    /// Bytes that packed weights take there.
+    fn bytes_packed(&self, weights: &Packed) -> u64 {
+        weights.bytes()
+    }
+
     /// Whether half floats are widened for the time of this operator.
     fn widens(&self, _: &Op) -> bool {
         true

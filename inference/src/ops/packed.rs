@@ -81,7 +81,12 @@ impl Packed {
     /// Bytes of elements, scales and zero points.
     pub fn bytes(&self) -> u64 {
         let elements = (self.elements.data().len() * self.elements.dtype().bytes()) as u64;
-        elements + self.bytes.as_ref().map_or(0, |d| (d.scales.len() * size_of::<Scale>()) as u64)
+        elements + self.scale_bytes()
+    }
+
+    /// Bytes of scales and zero points alone.
+    pub fn scale_bytes(&self) -> u64 {
+        self.bytes.as_ref().map_or(0, |d| (d.scales.len() * size_of::<Scale>()) as u64)
     }
 
     /// The elements as signed bytes, `None` of half floats: `(code - zero point) * scale` is the weight.

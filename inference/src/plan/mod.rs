@@ -87,6 +87,8 @@ pub struct Terms<'a> {
     pub cost: &'a dyn Fn(Option<&Op>, &TensorInfo) -> u64,
     /// Whether half floats are widened for the time of an operator.
     pub widens: &'a dyn Fn(&Op) -> bool,
+    /// Bytes that packed weights take there.
+    pub held: &'a dyn Fn(&Packed) -> u64,
     /// Whether weights of an operator stay packed.
     pub packs: &'a dyn Fn(&Op, &Packed) -> bool,
 }
@@ -284,9 +286,9 @@ impl Plan {
         let size = |id: ValueId| {
             self.infos[id].as_ref().map_or(0, |info| (terms.cost)(makers.get(&id).copied(), info))
         };
-        let packed: u64 = self.packed.values().map(|weights| weights.bytes()).sum();
+        let packed: u64 = self.packed.values().map(|weights| (terms.held)(weights)).sum();
         let weights: u64 =
-            used.iter().map(|&id| on_host(id)).sum::<u64>() + self.ready_bytes(&graph) + packed;
+            used.iter().map(|&id| size(id)).sum::<u64>() + self.ready_bytes(&graph, terms) + packed;
         // Put together on the host while their parts come.
         let in_parts: HashSet<usize> = self.parts.values().map(|part| part.output).collect();
         let outputs: u64 = in_parts.iter().map(|&output| on_host(graph.outputs[output].1)).sum();
@@ -328,7 +330,7 @@ impl Plan {
     }
 
     /// Bytes of the weights of convolutions, which are held a second time in the order in which they are read.
-    fn ready_bytes(&self, graph: &Graph) -> u64 {
+    fn ready_bytes(&self, graph: &Graph, terms: Terms<'_>) -> u64 {
         let mut weights: Vec<ValueId> = self
             .steps
             .iter()
@@ -340,7 +342,7 @@ impl Plan {
             .collect();
         weights.sort_unstable();
         weights.dedup();
-        weights.iter().filter_map(|&id| self.infos[id].as_ref().and_then(bytes)).sum()
+        weights.iter().filter_map(|&id| Some((terms.cost)(None, self.infos[id].as_ref()?))).sum()
     }
 }
 

@@ -249,6 +249,12 @@ impl Exec for GpuExec {
         if self.halves && !halves::stores(op) { words_of(info) } else { self.bytes_of(info) }
     }
 
+    fn bytes_packed(&self, weights: &Packed) -> u64 {
+        // Elements and scales lie in buffers of their own.
+        let scales = weights.scale_bytes();
+        class_of(weights.bytes() - scales) + if scales > 0 { class_of(scales) } else { 0 }
+    }
+
     fn widens(&self, op: &Op) -> bool {
         !self.halves || !halves::stores(op)
     }
