@@ -7,10 +7,12 @@
 mod device;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use contract::perfusion::{self as wish, Session};
 use rayon::prelude::*;
 
+use crate::artery::Candidate;
 use crate::curves::{LANES, Moments};
 use crate::deconvolve::{Factor, FactorError, Found};
 use crate::frames::Frames;
@@ -99,6 +101,7 @@ pub struct Analysis {
     prepared: Option<Prepared>,
     moments: Option<Moments>,
     vessels: Option<Vessels>,
+    veins: OnceLock<Vec<Candidate>>,
     /// Of the curves, to tell them from older ones.
     curves_stamp: u64,
     factor: Option<Factor>,
@@ -150,6 +153,7 @@ impl Analysis {
             self.preparing = None;
             self.prepared = None;
             self.moments = None;
+            self.veins.take();
         }
         if stage <= Stage::Vessels {
             self.vessels = None;
@@ -416,6 +420,7 @@ impl Analysis {
             gather: &gather,
             // What was moved back cannot be read anew voxel by voxel.
             smoothed: prepared.smoothed_mm > 0.0 && !self.session.motion.corrects(),
+            veins: &self.veins,
         };
         self.vessels = Some(vessels::choose(&scene, &self.session)?);
         Ok((1, 1))

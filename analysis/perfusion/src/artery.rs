@@ -17,8 +17,8 @@ const WHOLE: f64 = 0.85;
 type Found = Option<(Vec<usize>, String)>;
 
 /// One candidate.
-#[derive(Clone)]
-struct Candidate {
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
     position: usize,
     area: f64,
     curve: Vec<f64>,
@@ -270,11 +270,12 @@ pub(crate) fn peruzzo(scene: &Scene) -> Found {
 /// The vein: the highest areas of the mask that are not earlier than the artery. Large veins have no partial
 /// volume, so nothing has a higher area.
 pub(crate) fn vein(scene: &Scene, aif: &Vessel) -> Found {
-    let mut candidates = strongest(scene, 0.005, 20);
     let arterial = first_moment_of_positive(&aif.values);
-    candidates.retain(|c| first_moment_of_positive(&c.curve) > arterial);
+    let veins = scene.veins.get_or_init(|| strongest(scene, 0.005, 20));
+    let later = |c: &&Candidate| first_moment_of_positive(&c.curve) > arterial;
     // Tissue has less than a tenth of an artery's blood.
-    candidates.retain(|c| c.area > 0.3 * aif.area);
+    let candidates: Vec<Candidate> =
+        veins.iter().filter(later).filter(|c| c.area > 0.3 * aif.area).cloned().collect();
     if candidates.is_empty() {
         return None;
     }

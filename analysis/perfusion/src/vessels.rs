@@ -2,6 +2,8 @@
 //!
 //! Where a curve came from is part of every result, because two readers who choose two arteries get two maps.
 
+use std::sync::OnceLock;
+
 use contract::perfusion::{AutoAif, Session, Source};
 use serde::Serialize;
 
@@ -93,6 +95,8 @@ pub(crate) struct Scene<'a> {
     pub gather: &'a Gather<'a>,
     /// Curves are smoothed: a vessel is read again without, or its walls would take half of its height.
     pub smoothed: bool,
+    /// Where a vein is searched, whatever the artery: found once for the same curves.
+    pub veins: &'a OnceLock<Vec<artery::Candidate>>,
 }
 
 impl Scene<'_> {

@@ -368,7 +368,8 @@ impl Workspace {
             wanted.iter().all(|slot| desk.series_of(*slot).is_some_and(|s| self.volumes.contains_key(&s)));
         if !there {
             // Nothing has been computed yet: the frames.
-            let others = matches!(self.layout, LayoutKind::Maps | LayoutKind::Vessels) || self.panels.iter().any(|p| p.series != series);
+            let others = matches!(self.layout, LayoutKind::Maps | LayoutKind::Vessels)
+                || self.panels.iter().any(|p| p.series != series);
             if others || self.panels.is_empty() {
                 self.show_slots(&[Slot::Frames]);
             }

@@ -127,7 +127,7 @@ fn case(
         places: (0..voxels as u32).filter(|v| v % 4 != 1 || *v as usize + 10 >= voxels).collect(),
         signal,
         baseline: 4,
-        slab: if i % 2 == 0 { 32 } else { 1024 },
+        slab: if i.is_multiple_of(2) { 32 } else { 1024 },
     };
     spoil(&mut case);
     case
