@@ -106,6 +106,8 @@ struct Summary {
     outputs: Vec<OutputLine>,
     peak_bytes: u64,
     backend: String,
+    /// How a GPU's kernels were chosen.
+    remark: Option<String>,
     opset: i64,
     nodes: Nodes,
     timings_ms: Timings,
@@ -148,11 +150,13 @@ pub fn run(args: &Args) -> Result<(), Error> {
         shape: tensor.shape().to_vec(),
         file,
     });
-    let Report { backend, on_device, on_host, host_operators, peak_bytes, data_dependent, .. } = report;
+    let Report { backend, remark, on_device, on_host, host_operators, peak_bytes, data_dependent, .. } =
+        report;
     let summary = Summary {
         outputs: lines.collect(),
         peak_bytes,
         backend,
+        remark,
         opset: graph.opset,
         nodes: Nodes { on_device, on_host, host_operators, data_dependent },
         timings_ms: Timings { load: load_ms, run: run_ms, total: began.elapsed().as_secs_f64() * 1000.0 },

@@ -127,6 +127,8 @@ struct Summary {
     unit: String,
     files: Vec<&'static str>,
     backend: String,
+    /// How a GPU's kernels were chosen.
+    remark: Option<String>,
     peak_bytes: u64,
     timings_ms: Timings,
     warnings: Vec<String>,
@@ -181,6 +183,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         unit: volume.unit.clone(),
         files,
         backend: done.report.backend,
+        remark: done.report.remark,
         peak_bytes: done.report.peak_bytes,
         timings_ms: Timings { read: read_ms, run: run_ms, total: began.elapsed().as_secs_f64() * 1e3 },
         warnings,

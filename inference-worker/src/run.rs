@@ -134,6 +134,7 @@ async fn segment(ask: Ask, data: &JsValue) -> Result<(Outcome, Vec<u8>), String>
             .map_err(|e| e.to_string())?,
     };
     outcome.backend = report.backend;
+    outcome.remark = report.remark;
     outcome.nodes_on_gpu = report.on_device as u32;
     outcome.nodes = (report.on_device + report.on_host) as u32;
     outcome.peak_bytes = report.peak_bytes;

@@ -1,5 +1,6 @@
 //! Attention as exports write it becomes one operator, which gives on the host and on the GPU what the parts gave.
 
+#![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::panic)] // Clippy sees only functions marked as tests.
 
 mod common;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use common::{Builder, wave};
 use inference::conformance::difference_within;
 use inference::exec::{Exec, Report};
+use inference::gpu::GpuExec;
 use inference::graph::{Graph, ValueId, fuse};
 use inference::ops::Op;
 use inference::ops::attention::Attention;
@@ -74,9 +76,8 @@ fn left(graph: Graph, input: &Tensor) -> usize {
     assert!(v.iter().any(|x| x.abs() > 1e-3), "an answer of zeros proves nothing");
     let (got, _) = run(fused.clone(), HostOnly, input);
     assert_eq!(got, want, "on the host");
-    #[cfg(not(target_arch = "wasm32"))]
     if let Some(gpu) = common::gpu() {
-        let (got, report) = run(fused, inference::gpu::GpuExec::new(gpu, true), input);
+        let (got, report) = run(fused, GpuExec::new(gpu, true), input);
         assert_eq!(report.on_host, 0, "{:?}", report.host_operators);
         for (got, want) in got.iter().zip(&want) {
             assert_eq!(difference_within(got, want, (2e-6, 2e-5)), None, "on the GPU");
@@ -171,7 +172,6 @@ fn what_somebody_else_reads_stays() {
 }
 
 #[test]
-#[cfg(not(target_arch = "wasm32"))]
 fn the_operator_of_opset_23_gives_the_same_on_the_gpu() {
     let plain = Attention {
         causal: false,
@@ -197,7 +197,7 @@ fn the_operator_of_opset_23_gives_the_same_on_the_gpu() {
         let y = b.node(Op::Attention(op.clone()), &inputs);
         let graph = b.done(y);
         let (want, _) = run(graph.clone(), HostOnly, &wave(q.clone(), 0.7));
-        let (got, report) = run(graph.clone(), inference::gpu::GpuExec::new(gpu, true), &wave(q, 0.7));
+        let (got, report) = run(graph.clone(), GpuExec::new(gpu, true), &wave(q, 0.7));
         assert_eq!(difference_within(&got[0], &want[0], (2e-6, 2e-5)), None, "{op:?}");
         assert_eq!((report.on_device, report.on_host), (1, 0));
     }
@@ -211,7 +211,7 @@ fn the_operator_of_opset_23_gives_the_same_on_the_gpu() {
     let y = b.node(Op::Attention(plain), &[x, kv[0], kv[1], mask]);
     let graph = b.done(y);
     let (want, _) = run(graph.clone(), HostOnly, &wave(vec![1, 1, 2, 5], 0.7));
-    let (got, report) = run(graph, inference::gpu::GpuExec::new(gpu, true), &wave(vec![1, 1, 2, 5], 0.7));
+    let (got, report) = run(graph, GpuExec::new(gpu, true), &wave(vec![1, 1, 2, 5], 0.7));
     assert_eq!((report.on_device, &got), (0, &want));
     let Data::F32(v) = got[0].data() else { panic!("f32") };
     assert_eq!(v[..5], [0.0; 5]);

@@ -46,8 +46,14 @@ fn every_case_equals_its_twin() {
     checked(&mut Recorder::new(gpu), |_| true);
 }
 
-const SHARED: [shaders::Shader; 3] =
-    [shaders::inference::CONV_SHARED, shaders::inference::CONV_SHARED_I8, shaders::inference::MATMUL_SHARED];
+const SHARED: [shaders::Shader; 6] = [
+    shaders::inference::CONV_SHARED,
+    shaders::inference::CONV_SHARED_I8,
+    shaders::inference::CONV_SHARED_F16,
+    shaders::inference::MATMUL_SHARED,
+    shaders::inference::MATMUL_SHARED_I8,
+    shaders::inference::MATMUL_SHARED_F16,
+];
 
 #[test]
 fn every_case_equals_its_twin_with_tiles_in_workgroup_memory() {
@@ -68,13 +74,14 @@ fn the_probe_times_both_takes_the_faster_and_says_so() {
     let Some(gpu) = gpu() else { return };
     let start = std::time::Instant::now();
     let mut exec = pollster::block_on(GpuExec::probed(gpu, false));
-    println!("{} in {:?}", inference::exec::Exec::name(&exec), start.elapsed());
+    let remark = inference::exec::Exec::remark(&exec).unwrap();
+    println!("{remark} in {:?}", start.elapsed());
     let probe = exec.probe().unwrap().clone().unwrap();
     let tiles = exec.recorder().tiles();
     assert!(probe.registers_ms > 0.0 && probe.shared_ms > 0.0);
     assert_eq!(tiles == Tiles::Shared, probe.shared_ms < probe.registers_ms);
     for ms in [probe.registers_ms, probe.shared_ms] {
-        assert!(inference::exec::Exec::name(&exec).contains(&format!("{ms:.3} ms")));
+        assert!(remark.contains(&format!("{ms:.3} ms")));
     }
     // A device that is gone is no reason to stop here: the run will say so.
     exec.recorder_mut().gpu().lose_for_test();

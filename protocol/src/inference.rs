@@ -117,6 +117,8 @@ pub struct Outcome {
     pub model_sha256: String,
     /// `gpu: <adapter>` or `cpu`.
     pub backend: String,
+    /// How the GPU's kernels were chosen, with the times that decided.
+    pub remark: Option<String>,
     /// Operators that ran on the GPU, and all.
     pub nodes_on_gpu: u32,
     pub nodes: u32,

@@ -165,7 +165,8 @@ fn Last() -> impl IntoView {
                     let o = last.outcome;
                     let ms: f64 = o.timings_ms.iter().map(|(_, ms)| ms).sum();
                     let where_ = if o.nodes_on_gpu > 0 {
-                        format!("{}, {} of {} operators on the GPU", o.backend, o.nodes_on_gpu, o.nodes)
+                        let remark = o.remark.map(|remark| format!(", {remark}")).unwrap_or_default();
+                        format!("{}{remark}, {} of {} operators on the GPU", o.backend, o.nodes_on_gpu, o.nodes)
                     } else {
                         o.backend.clone()
                     };

@@ -95,6 +95,8 @@ pub struct Progress<'a> {
 pub struct Report {
     /// Name of the executor.
     pub backend: String,
+    /// How the device's kernels were chosen, where there was a choice.
+    pub remark: Option<String>,
     /// Nodes that the executor ran.
     pub on_device: usize,
     /// Nodes that the host ran.
@@ -274,6 +276,7 @@ impl<E: Exec> Session<E> {
         let graph = Arc::clone(&plan.graph);
         let mut report = Report {
             backend: self.exec.name(),
+            remark: self.exec.remark(),
             peak_bytes: plan.peak_bytes,
             data_dependent: plan.data_dependent,
             slab: plan.slab,

@@ -59,6 +59,11 @@ pub trait Exec {
     /// For the report: "CPU" or the adapter's name.
     fn name(&self) -> String;
 
+    /// What else a report should say of the device: how its kernels were chosen.
+    fn remark(&self) -> Option<String> {
+        None
+    }
+
     /// Copies a tensor there.
     ///
     /// # Errors

@@ -228,12 +228,14 @@ impl Exec for GpuExec {
     type Value = Value;
 
     fn name(&self) -> String {
-        let adapter = self.rec.gpu().adapter_name();
-        match &self.probe {
-            None => adapter.to_owned(),
-            Some(Ok(probe)) => format!("{adapter}; {probe}"),
-            Some(Err(fault)) => format!("{adapter}; tiles in registers (the probe failed: {fault})"),
-        }
+        self.rec.gpu().adapter_name().to_owned()
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.probe.as_ref().map(|probe| match probe {
+            Ok(probe) => probe.to_string(),
+            Err(fault) => format!("tiles in registers (the probe failed: {fault})"),
+        })
     }
 
     fn upload(&mut self, tensor: &Tensor) -> Result<Value, ExecError> {
