@@ -348,7 +348,7 @@ mod tests {
         let axial = |slice| at(&upright, Plane::Axial, slice).slices_met(&upright, PANEL);
         assert_eq!((axial(7.0), axial(0.0), axial(29.0)), (7..8, 0..1, 29..30));
         assert_eq!((axial(7.4), axial(-0.6), axial(31.0)), (7..9, 0..1, 30..30));
-        assert_eq!(at(&upright, Plane::Coronal, 7.0).slices_met(&upright, PANEL), 0..30);
+        assert_eq!(at(&upright, Plane::Coronal, 14.5).slices_met(&upright, PANEL), 0..30);
         let mut slab = at(&upright, Plane::Axial, 7.0);
         slab.slab.thickness = 4.0 * 7.25;
         assert_eq!(slab.slices_met(&upright, PANEL), 5..10);

@@ -4,7 +4,7 @@ use crate::{Part, Shader};
 
 /// First of the parts of a kernel that also takes activations in half floats.
 const ELEMENT: Part = part!("inference/element_f32.wgsl");
-const ELEMENT_F16: Part = part!("inference/element_f16.wgsl");
+pub(crate) const ELEMENT_F16: Part = part!("inference/element_f16.wgsl");
 const COMMON: Part = part!("inference/common.wgsl");
 const ACTIVATION: Part = part!("inference/activation.wgsl");
 const SLIDING: Part = part!("inference/sliding.wgsl");
